@@ -121,7 +121,7 @@ macro_rules! catalogue {
     ($($constant:ident = $name:literal, $kind:ident, $count:ident, $words:ident;)*) => {
         #[repr(u16)]
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only numbers the constants below")]
-        enum Index { $($constant),* }
+        enum Index { $($constant,)* END }
         $(
             #[doc = concat!("`", $name, "`")]
             pub const $constant: Field = Field(Index::$constant as u16);
@@ -130,7 +130,7 @@ macro_rules! catalogue {
         pub static CATALOGUE: [Info; COUNT as usize] = [
             $(Info { name: $name, kind: Kind::$kind, many: catalogue!(@ $count), words: catalogue!(@ $words) }),*
         ];
-        const COUNT: u16 = [$($name),*].len() as u16;
+        const COUNT: u16 = Index::END as u16;
     };
     (@ Many) => { true };
     (@ One) => { false };

@@ -19,13 +19,13 @@
 //! ```
 #![warn(missing_docs)]
 
-pub mod time;
-pub mod id;
-pub mod field;
-pub mod stream;
 pub mod event;
+pub mod field;
+pub mod id;
 pub mod loss;
 pub mod search;
+pub mod stream;
+pub mod time;
 
 pub use event::{Entry, Event, Value};
 pub use field::Field;

@@ -7,9 +7,9 @@
 //! **Invariant:** this module never looks at an event. What a node means is said here; the engines do it, and
 //! `store::memory` is the reference.
 
-mod query;
 mod aggregation;
 mod answer;
+mod query;
 
 pub use aggregation::{
     Aggregation, BucketRange, CalendarUnit, DateHistogram, Interval, Metric, Named, Order, OrderBy, Terms,

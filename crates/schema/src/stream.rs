@@ -26,16 +26,8 @@ pub enum Stream {
 
 impl Stream {
     /// All streams.
-    pub const ALL: [Self; 8] = [
-        Self::Audit,
-        Self::Fim,
-        Self::Query,
-        Self::Log,
-        Self::Health,
-        Self::Alert,
-        Self::Anomaly,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Audit, Self::Fim, Self::Query, Self::Log, Self::Health, Self::Alert, Self::Anomaly, Self::Other];
 
     /// The name used in folders, metrics and data stream names.
     #[must_use]

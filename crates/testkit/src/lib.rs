@@ -1,1 +1,8 @@
-//! testkit
+//! What tests and benches share: recordings at hand, generated events, deadlines. Never shipped.
+
+pub mod generate;
+mod recording;
+mod wait;
+
+pub use recording::{data_dir, recording, unpacked};
+pub use wait::{Deadline, eventually};

@@ -63,7 +63,9 @@ impl Event {
             Value::Null => out.push_str("null"),
             Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
             Value::Long(value) => push_long(value, out),
-            Value::Double(value) => out.push_str(&serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |n| n.to_string())),
+            Value::Double(value) => {
+                out.push_str(&serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |n| n.to_string()))
+            }
             Value::Date(time) => {
                 out.push('"');
                 time.write_canonical(out);
@@ -497,7 +499,8 @@ impl<'de> Visitor<'de> for Labels<'_, '_> {
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             empty = false;
             let key = reader.event.keep(&name);
-            let twice = reader.event.slots.iter().any(|slot| slot.field == field && reader.event.piece(slot.key) == name);
+            let twice =
+                reader.event.slots.iter().any(|slot| slot.field == field && reader.event.piece(slot.key) == name);
             reader.exact &= !twice && !name.is_empty();
             let raw = map.next_value::<&RawValue>()?.get();
             let target = Target { field, key };

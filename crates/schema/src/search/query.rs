@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::field::{self, Field, Kind};
 use crate::Timestamp;
+use crate::field::{self, Field, Kind};
 
 /// A field that a query names, resolved against the catalogue.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
