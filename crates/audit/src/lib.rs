@@ -1,1 +1,4 @@
-//! audit
+//! The kernel's audit ABI: netlink framing, record tables, the rule language.
+#![warn(missing_docs)]
+
+pub mod table;
