@@ -1,1 +1,36 @@
-fn main() {}
+//! Chores of the house: `cargo xtask <chore>`. `cargo test -p xtask` holds the house rules ([`tidy`]).
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod browser;
+mod tables;
+#[cfg(test)]
+mod tidy;
+mod workspace;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Chores of the house.
+#[derive(Parser)]
+enum Chore {
+    /// Rewrites the generated tables of crate `audit` from the kernel headers of this machine.
+    Tables,
+    /// Runs the tests against the live kernel, one at a time; AUDITNG_LIVE=require turns a skip into a failure.
+    Live,
+    /// Runs the page's end-to-end test in headless Chromium against a real server.
+    E2e {
+        /// Where screenshots go.
+        #[arg(long, default_value = "target/e2e")]
+        out: std::path::PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    match Chore::parse() {
+        Chore::Tables => tables::generate(&workspace::root()),
+        Chore::Live => {
+            workspace::run("cargo", &["test", "--package", "agent", "--test", "live", "--", "--test-threads=1"])
+        }
+        Chore::E2e { out } => browser::end_to_end(&out),
+    }
+}

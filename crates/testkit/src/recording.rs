@@ -20,7 +20,10 @@ pub fn data_dir() -> Option<PathBuf> {
 pub fn recording(name: &str) -> Option<PathBuf> {
     let path = data_dir().map(|dir| dir.join(name)).filter(|path| path.exists());
     if path.is_none() {
-        eprintln!("skipped: no recording {name} (set AUDITNG_DATA to a folder that has it)");
+        #[expect(clippy::print_stderr, reason = "a skip must be seen")]
+        {
+            eprintln!("skipped: no recording {name} (set AUDITNG_DATA to a folder that has it)");
+        }
     }
     path
 }
