@@ -16,6 +16,9 @@
 //! ```
 
 pub mod arch;
+mod record_type;
+
+pub use record_type::RecordType;
 
 /// The name of system call `nr` under the audit arch word `arch` (`0xc000003e` is x86_64).
 #[must_use]

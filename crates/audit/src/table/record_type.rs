@@ -1,0 +1,50 @@
+//! A record type: the number that the kernel or a program gave a record.
+
+use core::fmt;
+
+/// The type of a record. Any number is allowed; [`RecordType::name`] knows the ones that a table knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RecordType(pub u16);
+
+impl RecordType {
+    /// The login uid of a task changed. Stands inside the command range, and is an event all the same.
+    pub const LOGIN: Self = Self(1006);
+    /// A system call with its number, arguments and actor.
+    pub const SYSCALL: Self = Self(1300);
+    /// A file name that a call touched.
+    pub const PATH: Self = Self(1302);
+    /// A socket address given to a call.
+    pub const SOCKADDR: Self = Self(1306);
+    /// The working directory at the call.
+    pub const CWD: Self = Self(1307);
+    /// The argument vector of an exec.
+    pub const EXECVE: Self = Self(1309);
+    /// End of the records of one event.
+    pub const EOE: Self = Self(1320);
+    /// The title of the calling process.
+    pub const PROCTITLE: Self = Self(1327);
+    /// The kernel asks the registered daemon whether it still lives. Not an event.
+    pub const REPLACE: Self = Self(1329);
+
+    /// The name as logs spell it, if a table knows the number.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        super::record_type_name(self.0)
+    }
+
+    /// Whether a record of this type is an event, as opposed to a command, a reply or a ping.
+    #[must_use]
+    pub fn is_event(self) -> bool {
+        self == Self::LOGIN || self.0 == 1005 || (self.0 >= 1100 && self != Self::REPLACE)
+    }
+}
+
+/// The name, else `UNKNOWN[n]` as auditd writes it.
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "UNKNOWN[{}]", self.0),
+        }
+    }
+}
