@@ -9,3 +9,5 @@
 pub mod clock;
 pub mod health;
 pub mod intake;
+
+pub mod sys;

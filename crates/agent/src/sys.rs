@@ -1,0 +1,8 @@
+//! Where the agent touches the kernel by hand.
+//!
+//! [`netlink`] holds the only `unsafe` of the crate (one call, `recvmmsg`); [`wake`] ends a wait from another thread;
+//! [`proc`] reads `/proc` below a root that tests replace by a folder. Nothing here knows what an audit record means.
+
+pub mod netlink;
+pub mod proc;
+pub mod wake;

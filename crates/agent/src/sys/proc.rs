@@ -1,0 +1,248 @@
+//! Facts from `/proc`, below a root that tests replace by a folder of their own.
+//!
+//! Everything here is best effort: a process may be gone between two reads, so each function gives what it could read and
+//! `None` for the rest. Every read has a bound; a longer file is cut there.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+/// One kernel clock tick of `/proc/PID/stat` in ms: `USER_HZ` is 100 on every architecture that has audit.
+pub const TICK_MS: i64 = 10;
+
+/// A tree like `/proc`.
+#[derive(Clone, Debug)]
+pub struct Proc {
+    root: PathBuf,
+}
+
+/// Some fields of `/proc/PID/stat`, proc_pid_stat(5).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// Field 2 without its parentheses; at most 15 bytes, any bytes.
+    pub comm: Vec<u8>,
+    /// Field 4.
+    pub ppid: u32,
+    /// Field 22: ticks from boot to the start. With the pid it names one life of a process.
+    pub start_ticks: u64,
+}
+
+impl Default for Proc {
+    fn default() -> Self {
+        Self::at("/proc")
+    }
+}
+
+impl Proc {
+    /// A tree at another place.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Parent, name and start of a process.
+    #[must_use]
+    pub fn stat(&self, pid: u32) -> Option<Stat> {
+        Stat::parse(&self.read(pid, "stat", 4 << 10)?)
+    }
+
+    /// The arguments, at most `limit` bytes of them; `None` for kernel threads and the dead.
+    #[must_use]
+    pub fn args(&self, pid: u32, limit: usize) -> Option<Vec<Vec<u8>>> {
+        let bytes = self.read(pid, "cmdline", limit)?;
+        let whole = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+        (!bytes.is_empty()).then(|| whole.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
+    /// The executable as the kernel shows it, ` (deleted)` included.
+    #[must_use]
+    pub fn exe(&self, pid: u32) -> Option<Vec<u8>> {
+        self.link(pid, "exe")
+    }
+
+    /// The working directory.
+    #[must_use]
+    pub fn cwd(&self, pid: u32) -> Option<Vec<u8>> {
+        self.link(pid, "cwd")
+    }
+
+    /// All lines of `/proc/PID/cgroup`.
+    #[must_use]
+    pub fn cgroup(&self, pid: u32) -> Option<Vec<u8>> {
+        self.read(pid, "cgroup", 16 << 10)
+    }
+
+    /// Whether a process with this pid lives.
+    #[must_use]
+    pub fn lives(&self, pid: u32) -> bool {
+        self.of(pid, "stat").exists()
+    }
+
+    /// All pids, in no order.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
+    /// The id of this boot.
+    #[must_use]
+    pub fn boot_id(&self) -> Option<String> {
+        let text = String::from_utf8(read(&self.root.join("sys/kernel/random/boot_id"), 64)?).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    /// Milliseconds since boot, suspended time included.
+    #[must_use]
+    pub fn uptime_ms(&self) -> Option<i64> {
+        let text = String::from_utf8(read(&self.root.join("uptime"), 64)?).ok()?;
+        let (seconds, hundredths) = text.split(' ').next()?.split_once('.')?;
+        Some(seconds.parse::<i64>().ok()?.checked_mul(1000)? + hundredths.parse::<i64>().ok()? * 10)
+    }
+
+    /// The words of the kernel's command line.
+    #[must_use]
+    pub fn boot_options(&self) -> Vec<String> {
+        let bytes = read(&self.root.join("cmdline"), 8 << 10).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The effective capabilities of this process.
+    #[must_use]
+    pub fn own_capabilities(&self) -> Option<u64> {
+        let bytes = read(&self.root.join("self/status"), 16 << 10)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mask = text.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    }
+
+    /// The port and group bits of every netlink audit socket (protocol 9), as `/proc/net/netlink` lists them.
+    #[must_use]
+    pub fn audit_sockets(&self) -> Vec<AuditSocket> {
+        let bytes = read(&self.root.join("net/netlink"), 1 << 20).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().filter_map(AuditSocket::parse).collect()
+    }
+
+    /// The number in a namespace link such as `pid:[4026531836]`.
+    #[must_use]
+    pub fn own_namespace(&self, kind: &str) -> Option<u64> {
+        let target = std::fs::read_link(self.root.join("self/ns").join(kind)).ok()?;
+        target.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
+    }
+
+    /// `name (pid N)` for messages, with the name made harmless for terminals.
+    #[must_use]
+    pub fn describe(&self, pid: u32) -> String {
+        let comm = self.stat(pid).map(|stat| stat.comm).unwrap_or_default();
+        match String::from_utf8_lossy(&comm).escape_default().to_string() {
+            name if name.is_empty() => format!("pid {pid}, which /proc does not show"),
+            name => format!("{name} (pid {pid})"),
+        }
+    }
+
+    fn of(&self, pid: u32, name: &str) -> PathBuf {
+        self.root.join(pid.to_string()).join(name)
+    }
+
+    fn read(&self, pid: u32, name: &str, limit: usize) -> Option<Vec<u8>> {
+        read(&self.of(pid, name), limit)
+    }
+
+    fn link(&self, pid: u32, name: &str) -> Option<Vec<u8>> {
+        Some(std::fs::read_link(self.of(pid, name)).ok()?.into_os_string().into_vec())
+    }
+}
+
+impl Stat {
+    fn parse(line: &[u8]) -> Option<Self> {
+        // The name may hold anything, `) 1 (` too: its end is the last parenthesis.
+        let open = memchr::memchr(b'(', line)?;
+        let close = memchr::memrchr(b')', line)?;
+        let comm = line.get(open + 1..close)?.to_vec();
+        let rest = str::from_utf8(line.get(close + 2..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        // After the name: state is field 3, so ppid is the second of the rest and start time the twentieth.
+        let ppid = fields.nth(1)?.parse().ok()?;
+        let start_ticks = fields.nth(17)?.parse().ok()?;
+        Some(Self { comm, ppid, start_ticks })
+    }
+}
+
+/// One line of `/proc/net/netlink`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AuditSocket {
+    /// The port, by habit the pid of the first socket's owner.
+    pub port: u32,
+    /// Bit 0: reads the multicast copy.
+    pub groups: u32,
+    /// Inode of the socket, to be found among the descriptors of its owner.
+    pub inode: u64,
+}
+
+impl AuditSocket {
+    fn parse(line: &str) -> Option<Self> {
+        // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+        let mut words = line.split_ascii_whitespace();
+        let protocol: u32 = words.nth(1)?.parse().ok()?;
+        let (port, groups) = (words.next()?.parse().ok()?, u32::from_str_radix(words.next()?, 16).ok()?);
+        let inode = words.next_back()?.parse().ok()?;
+        (protocol == 9 && port != 0).then_some(Self { port, groups, inode })
+    }
+}
+
+/// At most `limit` bytes of a file.
+pub(crate) fn read(path: &Path, limit: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(limit as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_with_a_hostile_name() {
+        let line = b"42 (a) 1 (b\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123456 1 1";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!(stat, Stat { comm: b"a) 1 (b\n".to_vec(), ppid: 7, start_ticks: 123_456 });
+        assert_eq!(Stat::parse(b"42 (a"), None);
+        assert_eq!(Stat::parse(b""), None);
+    }
+
+    #[test]
+    fn this_process_is_seen_as_it_is() {
+        let proc = Proc::default();
+        let me = std::process::id();
+        let stat = proc.stat(me).unwrap();
+        assert_eq!(stat.ppid, std::os::unix::process::parent_id());
+        assert!(stat.start_ticks as i64 * TICK_MS <= proc.uptime_ms().unwrap());
+        assert_eq!(proc.args(me, 1 << 16).unwrap()[0], std::env::args().next().unwrap().into_bytes());
+        assert_eq!(proc.exe(me).unwrap(), std::env::current_exe().unwrap().into_os_string().into_vec());
+        assert!(proc.lives(me) && proc.pids().any(|pid| pid == me));
+        assert!(proc.own_capabilities().is_some() && proc.own_namespace("pid").is_some());
+    }
+
+    #[test]
+    fn a_folder_stands_for_proc() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("9")).unwrap();
+        std::fs::write(folder.path().join("9/cmdline"), b"sh\0-c\0\0x\0").unwrap();
+        std::fs::write(folder.path().join("uptime"), "12.34 5.00\n").unwrap();
+        std::fs::write(folder.path().join("cmdline"), "quiet audit=1\n").unwrap();
+        let proc = Proc::at(folder.path());
+        assert_eq!(proc.args(9, 100).unwrap(), [&b"sh"[..], b"-c", b"", b"x"]);
+        assert_eq!(proc.args(9, 2).unwrap(), [b"sh"]);
+        assert_eq!(proc.stat(9), None);
+        assert_eq!(proc.uptime_ms(), Some(12_340));
+        assert_eq!(proc.boot_options(), ["quiet", "audit=1"]);
+        assert_eq!(proc.describe(9), "pid 9, which /proc does not show");
+    }
+
+    #[test]
+    fn netlink_lines_of_audit_only() {
+        let audit = "00000000 9   1234       00000001 0        0        0        2        0        5678";
+        assert_eq!(AuditSocket::parse(audit), Some(AuditSocket { port: 1234, groups: 1, inode: 5678 }));
+        assert_eq!(AuditSocket::parse(&audit.replacen(" 9 ", " 15 ", 1)), None);
+        assert_eq!(AuditSocket::parse("sk               Eth Pid        Groups   Rmem"), None);
+    }
+}
