@@ -9,7 +9,10 @@
 
 mod aggregation;
 mod answer;
+pub mod date_math;
+pub mod pattern;
 mod query;
+pub mod token;
 
 pub use aggregation::{
     Aggregation, BucketRange, CalendarUnit, DateHistogram, Interval, Metric, Named, Order, OrderBy, Terms,
