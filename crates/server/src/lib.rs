@@ -96,6 +96,8 @@ pub struct Running {
     pub admin_link: Option<String>,
     /// A token that may only write events, valid as long as this server runs.
     pub agent_token: String,
+    /// A token with role admin, valid as long as this server runs: for the command line of the person who started it.
+    pub cli_token: String,
     store: Arc<dyn Store>,
 }
 
