@@ -1,0 +1,256 @@
+//! Recorded audit data of any wrapping, in chunks of any size.
+//!
+//! [`Decoder`] takes bytes as they come from a file or pipe (already unpacked), finds out what they are from the first
+//! 64 KiB ([`detect`]), and gives events to a callback. Formats: auditd RAW and ENRICHED (mixed, with `node=`, behind
+//! syslog or kernel-log prefixes, CRLF, cut at either end) and captures of raw netlink frames.
+//!
+//! Promises: memory does not grow with the input; a line that is no record becomes an event with the text and the reason;
+//! the same bytes give the same events whatever the chunks. Does not: open files, unpack, give event ids.
+//!
+//! Time is the records' own: `now` is the largest record time, some records behind, so that disorder within 64 records
+//! closes nothing early, and follows a stepped clock.
+
+mod clock;
+mod detect;
+
+use schema::{Event, Loss, Timestamp};
+
+pub use detect::{Detection, Format, detect};
+
+use crate::normalize::NoNames;
+pub use crate::pipeline::Counters;
+use crate::pipeline::{self, Pipeline};
+use crate::record::{self, Record, kind};
+use clock::RecordClock;
+
+/// How to run a [`Decoder`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The format; `None`: find out.
+    pub format: Option<Format>,
+    /// Bounds, and what events hold.
+    pub pipeline: pipeline::Options,
+}
+
+impl Default for Options {
+    /// Finds the format out; `event.provider` is `replay`.
+    fn default() -> Self {
+        let mut pipeline = pipeline::Options::default();
+        pipeline.normalize.provider = "replay";
+        Self { format: None, pipeline }
+    }
+}
+
+/// How much of the input decides about its format.
+pub const HEAD_BYTES: usize = 64 << 10;
+/// A longer line is no record: its beginning is kept, the rest of it is skipped.
+pub const LINE_BYTES: usize = 1 << 20;
+/// The kernel's messages are shorter than 9 KiB; a longer frame means that the capture is damaged from there on.
+const FRAME_BYTES: usize = 64 << 10;
+const FRAME_HEADER: usize = 16;
+
+/// See the [module](self).
+pub struct Decoder {
+    pipeline: Pipeline,
+    clock: RecordClock,
+    detection: Option<Detection>,
+    /// Bytes of an unfinished line or frame, or of the head before the format is known.
+    kept: Vec<u8>,
+    skip: Skip,
+}
+
+/// What is being skipped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Skip {
+    Nothing,
+    /// The rest of a line that was too long.
+    Line,
+    /// The rest of a damaged capture.
+    Input,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("line longer than {LINE_BYTES} bytes")]
+    LongLine,
+    #[error("capture cut inside a frame of {0} bytes")]
+    CutFrame(usize),
+    #[error("capture damaged: frame length {0}")]
+    FrameLength(usize),
+}
+
+impl Decoder {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let detection = options.format.map(|format| Detection { format, reason: "as asked for" });
+        Self {
+            pipeline: Pipeline::new(&options.pipeline),
+            clock: RecordClock::default(),
+            detection,
+            kept: Vec::new(),
+            skip: Skip::Nothing,
+        }
+    }
+
+    /// Takes the next bytes, however cut. Events that are whole by then go to `each`.
+    pub fn feed(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        match self.detection {
+            None if self.kept.len() + chunk.len() < HEAD_BYTES => self.kept.extend_from_slice(chunk),
+            None => {
+                let mut head = std::mem::take(&mut self.kept);
+                head.extend_from_slice(chunk);
+                self.detection = Some(detect(&head[..head.len().min(HEAD_BYTES)]));
+                self.read(&head, each);
+            }
+            Some(_) => self.read(chunk, each),
+        }
+    }
+
+    /// The input has ended: gives out everything that is left.
+    pub fn finish(&mut self, each: &mut dyn FnMut(&mut Event)) {
+        if self.detection.is_none() {
+            let head = std::mem::take(&mut self.kept);
+            self.detection = Some(detect(&head));
+            self.read(&head, each);
+        }
+        let rest = std::mem::take(&mut self.kept);
+        match self.format() {
+            _ if rest.is_empty() || self.skip != Skip::Nothing => {}
+            Format::Netlink => self.pipeline.unparsed(&rest, &Unreadable::CutFrame(rest.len()), self.clock.now(), each),
+            Format::Lines => self.line(&rest, each),
+        }
+        self.pipeline.finish(&NoNames, each);
+    }
+
+    /// What the input was taken for and why, once [`HEAD_BYTES`] were read or the input ended.
+    #[must_use]
+    pub fn detection(&self) -> Option<Detection> {
+        self.detection
+    }
+
+    /// What went through so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.pipeline.counters()
+    }
+
+    /// Takes the losses noticed since the last call.
+    pub fn losses(&mut self) -> impl Iterator<Item = Loss> {
+        self.pipeline.losses()
+    }
+
+    /// The largest record time so far, some records behind: the time that replayed losses are noticed at.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What happened in reassembly so far.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    fn format(&self) -> Format {
+        self.detection.map_or(Format::Lines, |detection| detection.format)
+    }
+
+    fn read(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        match self.format() {
+            Format::Lines => self.read_lines(chunk, each),
+            Format::Netlink => self.read_frames(chunk, each),
+        }
+    }
+
+    fn read_lines(&mut self, mut chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        while let Some(end) = memchr::memchr(b'\n', chunk) {
+            let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
+            chunk = rest;
+            if self.skip == Skip::Line {
+                self.skip = Skip::Nothing;
+            } else if self.kept.is_empty() {
+                self.line(line, each);
+            } else {
+                let mut kept = std::mem::take(&mut self.kept);
+                kept.extend_from_slice(line);
+                self.line(&kept, each);
+                kept.clear();
+                self.kept = kept;
+            }
+        }
+        if self.skip == Skip::Nothing {
+            self.keep_unfinished(chunk, each);
+        }
+    }
+
+    fn keep_unfinished(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        self.kept.extend_from_slice(chunk);
+        if self.kept.len() > LINE_BYTES {
+            let kept = std::mem::take(&mut self.kept);
+            self.pipeline.unparsed(&kept, &Unreadable::LongLine, self.clock.now(), each);
+            self.skip = Skip::Line;
+        }
+    }
+
+    fn line(&mut self, line: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        if line.len() > LINE_BYTES {
+            return self.pipeline.unparsed(line, &Unreadable::LongLine, self.clock.now(), each);
+        }
+        match record::parse_line(line) {
+            Ok(record) => self.push(&record, each),
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(error) => self.pipeline.unparsed(line, &error, self.clock.now(), each),
+        }
+    }
+
+    fn push(&mut self, record: &Record<'_>, each: &mut dyn FnMut(&mut Event)) {
+        let now = self.clock.advance(record.kind, record.stamp.time);
+        self.pipeline.push(record, now, &NoNames, each);
+    }
+
+    fn read_frames(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        if self.skip != Skip::Nothing {
+            return;
+        }
+        let mut kept = std::mem::take(&mut self.kept);
+        let mut rest = if kept.is_empty() {
+            chunk
+        } else {
+            kept.extend_from_slice(chunk);
+            &kept
+        };
+        while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+            let length = u32::from_le_bytes(*length) as usize;
+            if !(FRAME_HEADER..=FRAME_BYTES).contains(&length) {
+                self.pipeline.unparsed(rest, &Unreadable::FrameLength(length), self.clock.now(), each);
+                self.skip = Skip::Input;
+                return;
+            }
+            let Some((frame, behind)) = behind.split_at_checked(length) else { break };
+            self.frame(frame, each);
+            rest = behind;
+        }
+        self.kept = rest.to_vec();
+    }
+
+    fn frame(&mut self, frame: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let kind = u16::from_le_bytes([frame[4], frame[5]]);
+        if !is_record(kind) {
+            return;
+        }
+        let text = &frame[FRAME_HEADER..];
+        match record::parse(kind, text) {
+            Ok(record) => self.push(&record, each),
+            Err(error) => self.pipeline.unparsed(text, &error, self.clock.now(), each),
+        }
+    }
+}
+
+/// Whether a message of this type is an audit record and not an answer to a command or the kernel's ping.
+fn is_record(number: u16) -> bool {
+    number == kind::LOGIN || (number >= kind::USER_FIRST && number != kind::REPLACE)
+}
+
+#[cfg(test)]
+mod tests;
