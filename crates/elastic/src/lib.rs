@@ -2,7 +2,8 @@
 //! like as JSON.
 //!
 //! * [`bulk`]: the body of `POST /_bulk` written and read, and its answer written and read.
-//! * [`response`]: the answers of the few calls that let stock shippers start, errors in Elasticsearch's form.
+//! * [`search`]: the search DSL as JSON, to and from [`schema::search`].
+//! * [`response`]: search answers, the answers of the few calls that let stock shippers start, errors in Elasticsearch's form.
 //! * [`media`]: media types and headers that clients insist on.
 //!
 //! **Invariant:** no sockets, no store, no clock. Bytes and values in, bytes and values out; whoever serves or calls decides
@@ -12,3 +13,4 @@
 pub mod bulk;
 pub mod media;
 pub mod response;
+pub mod search;

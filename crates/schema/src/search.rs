@@ -10,14 +10,18 @@
 mod aggregation;
 mod answer;
 pub mod date_math;
+mod nearest;
+mod options;
 pub mod pattern;
 mod query;
+pub mod query_string;
 pub mod token;
 
 pub use aggregation::{
     Aggregation, BucketRange, CalendarUnit, DateHistogram, Interval, Metric, Named, Order, OrderBy, Terms,
 };
 pub use answer::{Answer, Bucket, FailedWindow, Hit, Key, Outcome, Total, Windows};
+pub use options::{Operator, Options, Parsed, UnknownFields};
 pub use query::{Bool, Bound, FieldRef, Query, Range, Scalar};
 
 use crate::{Stream, Timestamp};

@@ -9,6 +9,8 @@
 //! every event is indexed exactly once.
 #![warn(missing_docs)]
 
+pub mod memory;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
