@@ -6,13 +6,17 @@ use super::*;
 /// A message with a true length.
 fn message(kind: u16, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    out.extend((HEADER_BYTES as u32 + body.len() as u32).to_ne_bytes());
+    out.extend(length(HEADER_BYTES + body.len()));
     out.extend(kind.to_ne_bytes());
     out.extend(0u16.to_ne_bytes());
     out.extend(9u32.to_ne_bytes());
     out.extend(4711u32.to_ne_bytes());
     out.extend(body);
     out
+}
+
+fn length(bytes: usize) -> [u8; 4] {
+    u32::try_from(bytes).unwrap().to_ne_bytes()
 }
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -23,7 +27,7 @@ fn words(words: &[u32]) -> Vec<u8> {
 fn unicast_record_has_a_length_sixteen_too_small() {
     let text = b"audit(1.000:1): argc=1 a0=\"ls\"";
     let mut datagram = message(1309, text);
-    datagram[0..4].copy_from_slice(&(text.len() as u32).to_ne_bytes());
+    datagram[0..4].copy_from_slice(&length(text.len()));
     assert_eq!(decode(&datagram), Ok(Frame::Record(RecordType::EXECVE, text)));
 }
 
