@@ -31,4 +31,6 @@ pub mod pipeline;
 
 pub mod replay;
 
+pub mod sockaddr;
+
 pub mod table;
