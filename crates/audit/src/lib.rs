@@ -31,6 +31,8 @@ pub mod pipeline;
 
 pub mod replay;
 
+pub mod interpret;
+
 pub mod sockaddr;
 
 pub mod table;
