@@ -16,6 +16,7 @@ pub mod pattern;
 mod query;
 pub mod query_string;
 pub mod token;
+pub mod value;
 
 pub use aggregation::{
     Aggregation, BucketRange, CalendarUnit, DateHistogram, Interval, Metric, Named, Order, OrderBy, Terms,
