@@ -1,0 +1,52 @@
+/** The calls of docs/api.md that the page makes, each by its name. */
+import { get, send, withQuery } from './client';
+import type {
+  Agent, EventAnswer, FieldInfo, Health, Loss, Saved, SearchAnswer, SearchRequest, SessionInfo, StoreWindow, TokenInfo,
+  ValueCount,
+} from './types';
+
+export type Instant = string | number;
+
+export const search = (request: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer> =>
+  send('POST', '/api/search', request, signal);
+
+export const fields = (signal?: AbortSignal): Promise<FieldInfo[]> => get('/api/fields', signal);
+
+export async function values(
+  field: string, prefix: string, from: Instant | undefined, to: Instant | undefined, signal?: AbortSignal,
+): Promise<ValueCount[]> {
+  const path = withQuery('/api/values', { field, prefix, from, to, size: 10 });
+  return (await get<{ values: ValueCount[] }>(path, signal)).values;
+}
+
+export const event = (id: string, signal?: AbortSignal): Promise<EventAnswer> =>
+  get(`/api/events/${encodeURIComponent(id)}`, signal);
+
+export type AroundBy = 'host' | 'process' | 'session';
+
+export const around = (id: string, by: AroundBy, seconds: number, signal?: AbortSignal): Promise<SearchAnswer> =>
+  get(withQuery(`/api/events/${encodeURIComponent(id)}/around`, { by, seconds, size: 100 }), signal);
+
+export const saved = (): Promise<Saved[]> => get('/api/saved');
+export const save = (search: Saved): Promise<void> => send('PUT', `/api/saved/${encodeURIComponent(search.name)}`, search);
+export const forget = (name: string): Promise<void> => send('DELETE', `/api/saved/${encodeURIComponent(name)}`);
+
+export const agents = (signal?: AbortSignal): Promise<Agent[]> => get('/api/agents', signal);
+export const health = (signal?: AbortSignal): Promise<Health> => get('/api/health', signal);
+export const windows = (signal?: AbortSignal): Promise<StoreWindow[]> => get('/api/windows', signal);
+export const loss = (from?: Instant, to?: Instant, signal?: AbortSignal): Promise<Loss> =>
+  get(withQuery('/api/loss', { from, to }), signal);
+
+export const sessions = (): Promise<SessionInfo[]> => get('/api/sessions');
+export const endSession = (id: string): Promise<void> => send('DELETE', `/api/sessions/${encodeURIComponent(id)}`);
+export const tokens = (): Promise<TokenInfo[]> => get('/api/tokens');
+export const createToken = (body: { name: string; role: string; expires?: string }): Promise<{ id: string; secret: string }> =>
+  send('POST', '/api/tokens', body);
+export const deleteToken = (id: string): Promise<void> => send('DELETE', `/api/tokens/${encodeURIComponent(id)}`);
+
+export function exportUrl(parameters: {
+  query: string; from?: Instant | undefined; to?: Instant | undefined; format: 'csv' | 'ndjson'; columns?: string;
+  streams?: string; limit?: number; time_zone?: string;
+}): string {
+  return withQuery('/api/export', parameters);
+}

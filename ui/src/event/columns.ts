@@ -1,0 +1,70 @@
+/** Chosen columns of the table: which, in which order, how wide; as one URL parameter `name~width,name`. */
+import { SUMMARY } from './summary';
+
+export interface Column {
+  name: string;
+  /** In pixels; 0: the usual width. */
+  width: number;
+}
+
+export const TIME = '@timestamp';
+export const MIN_WIDTH = 60;
+export const MAX_WIDTH = 1200;
+
+const DEFAULTS = ['event.action', 'user.name', 'process.name', 'host.name', SUMMARY];
+
+const USUAL: Record<string, number> = {
+  'event.action': 150, 'user.name': 96, 'process.name': 120, 'host.name': 110, 'event.outcome': 84, 'process.pid': 72,
+  [SUMMARY]: 0,
+};
+
+export function defaultColumns(): Column[] {
+  return DEFAULTS.map((name) => ({ name, width: 0 }));
+}
+
+export function parseColumns(text: string): Column[] {
+  const seen = new Set<string>();
+  const columns: Column[] = [];
+  for (const part of text.split(',')) {
+    const [, name = '', width] = /^(.*?)(?:~(\d+))?$/.exec(part.trim()) ?? [];
+    if (name === '' || name === TIME || seen.has(name)) continue;
+    seen.add(name);
+    columns.push({ name, width: width ? clampWidth(Number(width)) : 0 });
+  }
+  return columns;
+}
+
+export function formatColumns(columns: Column[]): string {
+  const text = columns.map(({ name, width }) => (width > 0 ? `${name}~${width}` : name)).join(',');
+  return text === DEFAULTS.join(',') ? '' : text;
+}
+
+export function clampWidth(width: number): number {
+  return Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, Math.round(width)));
+}
+
+export function toggleColumn(columns: Column[], name: string): Column[] {
+  if (columns.some((column) => column.name === name)) return columns.filter((column) => column.name !== name);
+  const column = { name, width: 0 };
+  const last = columns[columns.length - 1];
+  return last?.name === SUMMARY ? [...columns.slice(0, -1), column, last] : [...columns, column];
+}
+
+/** Moves the column `from` to the place `to` (both indices). */
+export function moveColumn(columns: Column[], from: number, to: number): Column[] {
+  const moved = columns[from];
+  if (!moved || to < 0 || to >= columns.length) return columns;
+  const rest = columns.filter((_, index) => index !== from);
+  return [...rest.slice(0, to), moved, ...rest.slice(to)];
+}
+
+export function setWidth(columns: Column[], name: string, width: number): Column[] {
+  return columns.map((column) => (column.name === name ? { name, width: clampWidth(width) } : column));
+}
+
+/** One `grid-template-columns` track. The last column takes what is left. */
+export function trackOf(column: Column, last: boolean): string {
+  const width = column.width || USUAL[column.name] || 140;
+  if (column.name === SUMMARY && column.width === 0) return 'minmax(260px, 1fr)';
+  return last ? `minmax(${width}px, 1fr)` : `${width}px`;
+}
