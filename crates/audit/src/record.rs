@@ -53,6 +53,7 @@ pub mod kind {
     pub const SECCOMP: u16 = 1326;
     pub const PROCTITLE: u16 = 1327;
     pub const REPLACE: u16 = 1329;
+    pub const URINGOP: u16 = 1336;
     pub const OPENAT2: u16 = 1337;
     pub const AVC: u16 = 1400;
     pub const ANOM_FIRST: u16 = 1700;

@@ -21,6 +21,7 @@ use crate::normalize::NoNames;
 pub use crate::pipeline::Counters;
 use crate::pipeline::{self, Pipeline};
 use crate::record::{self, Record, kind};
+use crate::table::RecordType;
 use clock::RecordClock;
 
 /// How to run a [`Decoder`].
@@ -240,7 +241,7 @@ impl Decoder {
             return;
         }
         let text = &frame[FRAME_HEADER..];
-        match record::parse(kind, text) {
+        match record::parse(RecordType(kind), text) {
             Ok(record) => self.push(&record, each),
             Err(error) => self.pipeline.unparsed(text, &error, self.clock.now(), each),
         }

@@ -36,8 +36,10 @@ pub struct Part<'a> {
     pub line: &'a [u8],
     /// The line from the first field on.
     pub body: &'a [u8],
-    /// Where in [`Group::text`] the body begins.
+    /// Where in [`Group::text`] the body begins ...
     pub body_start: usize,
+    /// ... and the line ends.
+    pub end: usize,
 }
 
 impl Part<'_> {
@@ -79,6 +81,7 @@ impl Group {
             line: &self.text[row.start as usize..row.end as usize],
             body: &self.text[row.body as usize..row.end as usize],
             body_start: row.body as usize,
+            end: row.end as usize,
         })
     }
 

@@ -3,8 +3,8 @@
 use memchr::memmem;
 use schema::Timestamp;
 
-use super::{Fields, kind};
-use crate::table;
+use super::Fields;
+use crate::table::{self, RecordType};
 
 /// What the records of one event share: time and serial.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -79,13 +79,13 @@ impl<'a> Record<'a> {
 ///
 /// # Errors
 /// The header is missing or broken.
-pub fn parse(kind: u16, text: &[u8]) -> Result<Record<'_>, Malformed> {
+pub fn parse(kind: RecordType, text: &[u8]) -> Result<Record<'_>, Malformed> {
     let text = trimmed(text);
     if !text.starts_with(b"audit(") {
         return Err(Malformed::NoHeader);
     }
     let (stamp, body) = stamp(text, 6).ok_or(Malformed::BadStamp)?;
-    Ok(Record { kind, stamp, node: None, text, wrapping: Wrapping::Frame, body })
+    Ok(Record { kind: kind.0, stamp, node: None, text, wrapping: Wrapping::Frame, body })
 }
 
 /// Reads one line of a log. Whatever stands before `type=` or `node=` (a syslog prefix, a kernel log time) is skipped.
@@ -136,16 +136,8 @@ fn record_type(text: &[u8], at: usize) -> Result<(u16, usize), Malformed> {
     Ok((kind, text.len() - rest.len()))
 }
 
-/// The names that make up nearly all of a log are compared here, the rest is looked up.
 fn kind_of(name: &[u8]) -> Option<u16> {
     match name {
-        b"SYSCALL" => Some(kind::SYSCALL),
-        b"PATH" => Some(kind::PATH),
-        b"CWD" => Some(kind::CWD),
-        b"PROCTITLE" => Some(kind::PROCTITLE),
-        b"EXECVE" => Some(kind::EXECVE),
-        b"EOE" => Some(kind::EOE),
-        b"SOCKADDR" => Some(kind::SOCKADDR),
         [b'0'..=b'9', ..] => decimal(name).and_then(|number| u16::try_from(number).ok()),
         _ => table::record_type_number(name),
     }

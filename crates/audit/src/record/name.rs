@@ -82,6 +82,7 @@ const fn slot_of(hash: u32) -> usize {
     (hash ^ (hash >> 15)) as usize % SLOT_COUNT
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "COUNT is asserted to be below SLOT_COUNT, a few hundred")]
 static SLOTS: [u16; SLOT_COUNT] = {
     assert!(COUNT * 3 < SLOT_COUNT, "more slots are needed");
     let mut slots = [u16::MAX; SLOT_COUNT];
@@ -182,9 +183,9 @@ mod tests {
 
     #[test]
     fn every_name_is_found_and_no_other() {
-        for at in 0..COUNT {
-            let name = Name::of(NAMES[at].0.as_bytes());
-            assert_eq!((name.index(), name.text()), (at, NAMES[at].0));
+        for (at, (text, _)) in NAMES.iter().enumerate() {
+            let name = Name::of(text.as_bytes());
+            assert_eq!((name.index(), name.text()), (at, *text));
         }
         for other in ["", "a", "a4", "a10", "uidx", "xuid", "Uid", "a1_len"] {
             assert_eq!(Name::of(other.as_bytes()), OTHER, "{other}");

@@ -120,10 +120,16 @@ impl<'a> Fields<'a> {
     /// The fields of `text`.
     #[must_use]
     pub fn new(text: &'a [u8]) -> Self {
+        Self::starting(text, 0)
+    }
+
+    /// The fields of `text` from the byte `at` on; places count from the text's beginning.
+    #[must_use]
+    pub fn starting(text: &'a [u8], at: usize) -> Self {
         let none = Piece::default();
         Self {
             text,
-            at: 0,
+            at: at.min(text.len()),
             end: text.len(),
             place: Place::Outer,
             met: None,
@@ -146,6 +152,14 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn inner_lead(&self) -> &'a [u8] {
         self.inner_lead.of(self.text)
+    }
+
+    pub(crate) fn lead_piece(&self) -> Piece {
+        self.lead
+    }
+
+    pub(crate) fn inner_lead_piece(&self) -> Piece {
+        self.inner_lead
     }
 
     /// The next field as places in the text.

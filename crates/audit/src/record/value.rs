@@ -50,7 +50,7 @@ pub fn is_absent(raw: &[u8]) -> bool {
 /// Appends the bytes of upper-case hex text; on anything else (also on nothing) gives `false` and appends nothing.
 pub fn unhex(text: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
-    if text.is_empty() || text.len() % 2 != 0 {
+    if text.is_empty() || !text.len().is_multiple_of(2) {
         return false;
     }
     out.reserve(text.len() / 2);
