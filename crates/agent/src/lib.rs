@@ -11,3 +11,9 @@ pub mod health;
 pub mod intake;
 
 pub mod sys;
+
+pub mod source;
+
+pub mod enrich;
+
+pub mod filter;

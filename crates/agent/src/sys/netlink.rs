@@ -34,6 +34,11 @@ pub const SLOTS: usize = 32;
 /// Room for one datagram. The kernel's largest audit message is 8,970 bytes, a rule with its strings about 6 KiB.
 pub const SLOT_BYTES: usize = 64 << 10;
 
+/// [`SLOTS`] and the size of a `sockaddr_nl` in the kernel's types.
+const SLOT_COUNT: libc::c_uint = 32;
+const NAME_LEN: libc::socklen_t = 12;
+const _: () = assert!(SLOT_COUNT as usize == SLOTS && NAME_LEN as usize == size_of::<libc::sockaddr_nl>());
+
 /// `AUDIT_NLGRP_READLOG` (linux/audit.h) as a bit of `sockaddr_nl.nl_groups`.
 const READLOG_BIT: u32 = 1;
 
@@ -181,15 +186,15 @@ impl Arena {
             pieces[i] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
             let header = &mut headers[i].msg_hdr;
             header.msg_name = (&raw mut names[i]).cast();
-            header.msg_namelen = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+            header.msg_namelen = NAME_LEN;
             header.msg_iov = &raw mut pieces[i];
             header.msg_iovlen = 1;
         }
-        let (count, flags) = (SLOTS as libc::c_uint, libc::MSG_DONTWAIT);
+        let (list, flags) = (headers.as_mut_ptr(), libc::MSG_DONTWAIT);
         // SAFETY: `headers` holds SLOTS entries. Each points to one name and one piece that live until the end of this
         // function, and each piece to its own SLOT_BYTES of `self.bytes`, which is borrowed mutably meanwhile. The kernel
         // writes within the lengths given. `fd` is open while it is borrowed, and a null timeout means none.
-        let got = unsafe { libc::recvmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count, flags, std::ptr::null_mut()) };
+        let got = unsafe { libc::recvmmsg(fd.as_raw_fd(), list, SLOT_COUNT, flags, std::ptr::null_mut()) };
         let got = usize::try_from(got).map_err(|_| last_error())?;
         for (slot, (header, name)) in self.slots.iter_mut().zip(headers.iter().zip(&names)).take(got) {
             *slot = Slot {

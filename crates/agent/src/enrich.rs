@@ -1,0 +1,122 @@
+//! Context of this host for every event: which life of which process, its parents, its container, the host itself.
+//!
+//! [`Enricher::apply`] first learns from the event (any event that names a pid tells something about that process), then adds
+//! what the event does not say itself. The process table is fed by this same stream; `/proc` is the fall-back for what the
+//! stream has not told, and only on the first sight of a process or when something does not fit.
+//!
+//! Promises: adds and never rewrites; what cannot be known stays empty or says `unknown` with the reason; memory is bounded
+//! and evictions are counted. Parents' arguments and the ancestry are added to events that start a process, where they are
+//! asked for; all others name the parent and its entity, by which the rest is found.
+
+pub mod container;
+pub mod host;
+pub mod process;
+pub mod user;
+
+use schema::{Event, Timestamp, Value, field};
+
+use crate::clock::Clock;
+use crate::sys::proc::Proc;
+
+use container::{Containers, Roots};
+use host::Host;
+use process::{Facts, Table, Text};
+
+/// Adds context to events; see the [module](self).
+#[derive(Debug)]
+pub struct Enricher {
+    host: Host,
+    table: Table,
+    proc: Proc,
+    clock: Clock,
+}
+
+impl Enricher {
+    /// An enricher that knows no process yet.
+    #[must_use]
+    pub fn new(proc: Proc, clock: Clock) -> Self {
+        let host = Host::here();
+        let containers = Containers::new(Roots::default());
+        let boot_id = proc.boot_id().unwrap_or_default();
+        let mut table = Table::new(proc.clone(), containers, &host.id, &boot_id);
+        table.set_clock(clock.wall());
+        Self { host, table, proc, clock }
+    }
+
+    /// Learns all processes that live now.
+    pub fn scan(&mut self) {
+        self.table.scan(self.clock.wall());
+    }
+
+    /// Forgets what is over; to be called a few times a second.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.table.tick(now);
+    }
+
+    /// Learns from the event, then adds to it.
+    pub fn apply(&mut self, event: &mut Event) {
+        let seen = Seen::of(event);
+        if let Some(facts) = seen.facts {
+            let present = seen.present;
+            let life = self.table.observe(&facts);
+            self.table.apply(life, present, event);
+        }
+        self.host.apply(event);
+    }
+
+    /// `name (pid N)` for messages.
+    #[must_use]
+    pub fn describe(&self, pid: u32) -> String {
+        self.proc.describe(pid)
+    }
+
+    /// The process table, for its figures.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+}
+
+/// What an event says of its process, and which of the fields that we would add it already has.
+struct Seen {
+    facts: Option<Facts>,
+    present: process::Present,
+}
+
+impl Seen {
+    /// One walk over the event's entries.
+    fn of(event: &Event) -> Self {
+        let mut facts = Facts::default();
+        let mut present = process::Present::default();
+        let mut child = None;
+        for entry in event.entries() {
+            match (entry.field, entry.value) {
+                (field::TIMESTAMP, Value::Date(time)) => facts.time = time,
+                (field::EVENT_SEQUENCE, Value::Long(serial)) => facts.serial = serial,
+                (field::EVENT_ACTION, Value::Text(action)) => facts.note_action(action),
+                (field::EVENT_OUTCOME, Value::Text(outcome)) => facts.failed = outcome == "failure",
+                (field::PROCESS_PID, Value::Long(pid)) => facts.pid = u32::try_from(pid).unwrap_or(0),
+                (field::PROCESS_PARENT_PID, Value::Long(ppid)) => facts.ppid = u32::try_from(ppid).ok(),
+                (field::PROCESS_NAME, Value::Text(name)) => facts.comm = Some(Text::plain(name)),
+                (field::PROCESS_EXECUTABLE, Value::Text(exe)) => facts.exe = Some(Text::plain(exe)),
+                (field::PROCESS_WORKING_DIRECTORY, Value::Text(cwd)) => facts.cwd = Some(Text::plain(cwd)),
+                (field::PROCESS_ARGS, Value::Text(arg)) => facts.args.push(Text::plain(arg)),
+                (field::AUDITNG_ESCAPED, Value::Text(name)) => facts.note_escaped(name),
+                (field::AUDITD_DATA, Value::Text(exit)) if entry.key == "exit" => child = exit.parse().ok(),
+                (field::PROCESS_ENTITY_ID, _) => present.entity = true,
+                (field::PROCESS_START, _) => present.start = true,
+                (field::PROCESS_PARENT_NAME | field::PROCESS_PARENT_EXECUTABLE, _) => present.parent = true,
+                (field::CONTAINER_ID | field::AUDITNG_CONTAINER_SCOPE, _) => present.container = true,
+                _ => {}
+            }
+        }
+        (present.name, present.executable) = (facts.comm.is_some(), facts.exe.is_some());
+        (present.args, present.cwd) = (!facts.args.is_empty(), facts.cwd.is_some());
+        present.ppid = facts.ppid.is_some();
+        facts.child = child.filter(|_| facts.is_fork);
+        Self { facts: (facts.pid != 0).then_some(facts), present }
+    }
+}
+
+#[cfg(test)]
+mod tests;

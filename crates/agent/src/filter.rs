@@ -1,0 +1,68 @@
+//! What happens to a finished event before the spool: its lane.
+//!
+//! The agent knows no verdicts (rules run on the server), so priority comes from the kind of fact alone. When the spool is
+//! full it gives up the low lane first.
+//!
+//! ```
+//! use agent::filter::lane;
+//! use schema::{Event, Lane, Stream, Timestamp, field};
+//!
+//! let mut event = Event::new(Timestamp::default());
+//! event.push_str(field::EVENT_DATASET, Stream::Audit.dataset());
+//! event.push_str(field::EVENT_CATEGORY, "authentication");
+//! assert_eq!(lane(&event), Lane::High);
+//! ```
+
+use schema::{Event, Lane, Stream, Value, field};
+
+/// Logins, sessions, accounts, and the configuration of the host and of audit itself.
+const HIGH_CATEGORIES: [&str; 4] = ["authentication", "session", "iam", "configuration"];
+/// Changes of identity and privilege that are process events by category.
+const HIGH_ACTIONS: [&str; 5] =
+    ["uid_change", "gid_change", "changed-identity-of", "changed-login-id-to", "changed-audit-configuration"];
+
+/// The lane of an event. `high`: health, losses, logins, identity and privilege changes, audit configuration. `low`: file
+/// activity that is no process event. `normal`: all else.
+#[must_use]
+pub fn lane(event: &Event) -> Lane {
+    if event.stream() == Stream::Health {
+        return Lane::High;
+    }
+    let (mut file, mut process) = (false, false);
+    for entry in event.entries() {
+        let Value::Text(word) = entry.value else { continue };
+        match entry.field {
+            field::EVENT_CATEGORY if HIGH_CATEGORIES.contains(&word) => return Lane::High,
+            field::EVENT_ACTION if HIGH_ACTIONS.contains(&word) => return Lane::High,
+            field::EVENT_CATEGORY if word == "file" => file = true,
+            field::EVENT_CATEGORY if word == "process" => process = true,
+            _ => {}
+        }
+    }
+    if file && !process && event.stream() == Stream::Audit { Lane::Low } else { Lane::Normal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schema::Timestamp;
+
+    #[test]
+    fn by_kind() {
+        let check = |stream: Stream, category: &str, action: &str, expect: Lane| {
+            let mut event = Event::new(Timestamp::default());
+            event.push_str(field::EVENT_DATASET, stream.dataset());
+            event.push_str(field::EVENT_CATEGORY, category);
+            event.push_str(field::EVENT_ACTION, action);
+            assert_eq!(lane(&event), expect, "{stream} {category} {action}");
+        };
+        check(Stream::Health, "host", "source-loss", Lane::High);
+        check(Stream::Audit, "iam", "added-user-account", Lane::High);
+        check(Stream::Audit, "process", "uid_change", Lane::High);
+        check(Stream::Audit, "configuration", "changed-audit-configuration", Lane::High);
+        check(Stream::Audit, "process", "exec", Lane::Normal);
+        check(Stream::Audit, "network", "connection_attempted", Lane::Normal);
+        check(Stream::Audit, "file", "open", Lane::Low);
+        check(Stream::Fim, "file", "creation", Lane::Normal);
+    }
+}

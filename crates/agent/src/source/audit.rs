@@ -1,0 +1,261 @@
+//! The kernel's audit records as events.
+//!
+//! ```text
+//! kernel --unicast or multicast--> audit-recv --byte queue--> audit-parse --> Sink
+//!    ^------------- status, rules, values ------------------ audit-control
+//! ```
+//!
+//! Three threads, no async. `audit-recv` does nothing but move datagrams into a bounded queue. `audit-parse` makes events of
+//! them ([`audit::pipeline`]), adds what this host knows ([`crate::enrich`]) and hands them over. `audit-control` owns the
+//! registration, polls the status each second and puts everything back at the end ([`control`]).
+//!
+//! Promises: a live owner of the socket is never pushed out; what the kernel, a socket or the queue could not keep is
+//! counted with its reason in [`Health`]; rules, values and registration are put back at the end, or, after a SIGKILL, by
+//! the next start. Does not: decide what is interesting, know the spool.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use agent::source::audit::{Audit, Config, Rules};
+//! use agent::{clock::Clock, health::Health, intake::Source};
+//! # fn sink() -> Arc<dyn agent::intake::Sink> { unimplemented!() }
+//!
+//! let audit = Audit::new(Config::default(), Rules::default(), "/var/lib/auditng/audit.state".into(), Clock::system());
+//! let running = Box::new(audit).start(sink(), Arc::new(Health::default()));
+//! running.stop();
+//! ```
+
+pub mod control;
+pub mod doctor;
+pub mod kernel;
+mod parse;
+mod queue;
+mod receive;
+pub mod rules;
+mod shared;
+pub mod state;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::enrich::Enricher;
+use crate::health::{Health, State};
+use crate::intake::{Running, Sink, Source};
+use crate::sys::proc::Proc;
+
+use control::{Control, Plan, chain};
+use kernel::Live;
+use parse::Parser;
+use receive::Receiver;
+use shared::{Shared, supervise};
+use state::{StateFile, Values};
+
+/// The keys of `[source.audit]`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which socket to read.
+    pub socket: Choice,
+    /// Bytes asked for the receive buffer; the kernel counts its own overhead too, so it grants twice this.
+    pub rcvbuf: usize,
+    /// Bytes of records that may wait between receiving and parsing.
+    pub queue_bytes: usize,
+    /// Who pays when records come faster than we read.
+    pub overload: Overload,
+    /// Records that may wait in the kernel.
+    pub backlog_limit: u32,
+    /// Jiffies that an audited program waits when the kernel's queue is full; absent: as `overload` says.
+    pub backlog_wait_time: Option<u32>,
+    /// Records per second that the kernel may make; absent: as found.
+    pub rate_limit: Option<u32>,
+    /// What the kernel does when it cannot log (0 nothing, 1 printk, 2 panic); absent: as found.
+    pub failure: Option<u32>,
+    /// Our own file and network calls make no records.
+    pub self_exclude: bool,
+    /// `event.original` holds the raw records.
+    pub keep_original: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            socket: Choice::Auto,
+            rcvbuf: 16 << 20,
+            queue_bytes: 16 << 20,
+            overload: Overload::Count,
+            backlog_limit: 65_536,
+            backlog_wait_time: None,
+            rate_limit: None,
+            failure: None,
+            self_exclude: true,
+            keep_original: true,
+        }
+    }
+}
+
+/// Which socket to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Own the unicast socket if nobody does, else read the multicast copy.
+    #[default]
+    Auto,
+    /// Own the unicast socket or nothing.
+    Unicast,
+    /// Only ever read the copy.
+    Multicast,
+    /// Nothing.
+    Off,
+}
+
+/// Who pays when records come faster than we read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overload {
+    /// Audited programs never wait; what does not fit is lost and counted.
+    #[default]
+    Count,
+    /// Audited programs wait as long as the kernel is set to; nothing is lost until then.
+    Block,
+}
+
+/// The keys of `[rules]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Rule files in auditctl syntax, in order; none: the built-in set.
+    pub files: Vec<PathBuf>,
+    /// What becomes of our rules when we end.
+    pub on_exit: OnExit,
+}
+
+/// What becomes of our rules when we end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExit {
+    /// They go, and the kernel is as it was found.
+    #[default]
+    Remove,
+    /// They stay for the next start.
+    Keep,
+}
+
+/// The socket that a record came by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Origin {
+    /// We own the socket.
+    Unicast = 0,
+    /// A copy.
+    Multicast = 1,
+}
+
+impl Origin {
+    fn of(number: u8) -> Self {
+        if number == Self::Unicast as u8 { Self::Unicast } else { Self::Multicast }
+    }
+
+    /// `event.provider`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unicast => "unicast",
+            Self::Multicast => "multicast",
+        }
+    }
+}
+
+/// The source; see the [module](self).
+#[derive(Debug)]
+pub struct Audit {
+    config: Config,
+    rules: Rules,
+    state_path: PathBuf,
+    clock: Clock,
+    proc: Proc,
+}
+
+impl Audit {
+    /// A source that has not started. `state_path` is where `audit.state` lies.
+    #[must_use]
+    pub fn new(config: Config, rules: Rules, state_path: PathBuf, clock: Clock) -> Self {
+        Self { config, rules, state_path, clock, proc: Proc::default() }
+    }
+
+    fn plan(&self, notes: &mut Vec<String>) -> Plan {
+        let found = rules::load(&self.rules.files);
+        notes.extend(found.problems);
+        let first = if self.config.self_exclude { rules::self_exclusion(std::process::id()) } else { Vec::new() };
+        Plan {
+            choice: self.config.socket,
+            overload: self.config.overload,
+            values: self.config.values(),
+            first,
+            rules: found.rules,
+            keep_rules: self.rules.on_exit == OnExit::Keep,
+        }
+    }
+
+    fn launch(self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
+        let shared = Arc::new(Shared::new(self.config.clone(), self.clock.clone(), health)?);
+        let mut notes = Vec::new();
+        let plan = self.plan(&mut notes);
+        let kernel = Live::open(Some(Arc::clone(&shared.data)))?;
+        let counters = health.stage("kernel");
+        let file = StateFile::at(&self.state_path);
+        let mut control = Control::new(kernel, plan, self.proc.clone(), std::process::id(), file, counters);
+        shared.note_problems(notes);
+        control.begin(self.clock.wall());
+        shared.follow(&control);
+        if self.config.socket == Choice::Off {
+            return Ok(Running::idle());
+        }
+        let enricher = Enricher::new(self.proc, self.clock);
+        let parser = Parser::new(Arc::clone(&shared), enricher, sink, health, control.last_serial_before());
+        let receiver = Receiver::new(Arc::clone(&shared), health.stage("netlink"));
+        let stop = Arc::clone(&shared);
+        let threads = vec![
+            spawn("audit-parse", move || parser.run())?,
+            spawn("audit-recv", move || receiver.run())?,
+            spawn("audit-control", move || supervise(control, &shared))?,
+        ];
+        Ok(Running::new(move || stop.stop.set(), threads))
+    }
+}
+
+impl Config {
+    fn values(&self) -> Values {
+        let wait = match self.overload {
+            Overload::Count => Some(0),
+            Overload::Block => None,
+        };
+        Values {
+            enabled: Some(1),
+            failure: self.failure,
+            rate_limit: self.rate_limit,
+            backlog_limit: Some(self.backlog_limit),
+            backlog_wait_time: self.backlog_wait_time.or(wait),
+        }
+    }
+}
+
+impl Source for Audit {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn start(self: Box<Self>, sink: Arc<dyn Sink>, health: Arc<Health>) -> Running {
+        self.launch(sink, &health).unwrap_or_else(|error| {
+            let why = format!("this kernel offers no audit here: {}", chain(&error));
+            health.source("audit").set(State::Off, why);
+            Running::idle()
+        })
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}

@@ -1,0 +1,430 @@
+//! Who owns the kernel's audit socket, and what the kernel lost: the decisions of `audit-control`.
+//!
+//! ```text
+//! Off --begin--> Unicast     nobody owned the socket: we registered, set values, added rules
+//!            \-> Multicast   somebody owns it, or we may only read: a copy, and the reason
+//! Unicast --poll--> Unicast  forgotten by the kernel: registered again, and a loss for the time between
+//!               \-> Multicast   somebody took the socket while we were forgotten
+//! Multicast --poll, each 5 s--> Unicast   the owner left
+//! ```
+//!
+//! Promises: a live owner is never asked to leave and never overwritten. Rules of others are not touched, and own ones are
+//! known by their bytes. Every change is written to `audit.state` before it is made, so [`Control::end`], or after a SIGKILL
+//! the next [`Control::begin`], puts back what was found. `lost` is read by difference and never reset.
+//!
+//! Does not: read records, open sockets or look at a clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::netlink::Status;
+use schema::Timestamp;
+use schema::loss::Unit;
+use tracing::{info, warn};
+
+use super::kernel::{Kernel, KernelError};
+use super::state::{State, StateFile, Values, WriteError};
+use super::{Choice, Overload};
+use crate::health::Counters;
+use crate::sys::proc::Proc;
+
+/// How often a reader of the copy asks whether the socket has become free.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What the source does now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Nothing is read.
+    Off {
+        /// The reason, for people.
+        why: String,
+    },
+    /// We own the socket.
+    Unicast,
+    /// We read a copy and change nothing.
+    Multicast {
+        /// The reason, for people.
+        why: String,
+    },
+}
+
+/// What the kernel should look like while we own the socket.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Which socket is wanted.
+    pub choice: Choice,
+    /// Who waits when the kernel's queue is full.
+    pub overload: Overload,
+    /// Values to set.
+    pub values: Values,
+    /// Rules that go before all others: what we do ourselves is not audited.
+    pub first: Vec<Rule>,
+    /// The rules of the rule files, in order.
+    pub rules: Vec<Rule>,
+    /// The rules of the rule files stay when we end.
+    pub keep_rules: bool,
+}
+
+/// A rule as text, for messages, and as the kernel's bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// As in the rule file.
+    pub text: String,
+    /// `struct audit_rule_data` and its strings, as the kernel gives it back.
+    pub bytes: Vec<u8>,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Control<K> {
+    kernel: K,
+    plan: Plan,
+    proc: Proc,
+    pid: u32,
+    file: StateFile,
+    state: State,
+    counters: Arc<Counters>,
+    mode: Mode,
+    /// What is wrong although we own the socket.
+    notes: Vec<String>,
+    last: Option<(Status, Timestamp)>,
+    asked: Timestamp,
+}
+
+impl<K: Kernel> Control<K> {
+    /// A source that is off.
+    pub fn new(kernel: K, plan: Plan, proc: Proc, pid: u32, file: StateFile, counters: Arc<Counters>) -> Self {
+        let state = State::new(&proc.boot_id().unwrap_or_default(), pid);
+        let mode = Mode::Off { why: "not started".to_owned() };
+        let (notes, asked) = (Vec::new(), Timestamp::default());
+        Self { kernel, plan, proc, pid, file, state, counters, mode, notes, last: None, asked }
+    }
+
+    /// What we do now.
+    pub fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// What is not as it should be although we own the socket: refused rules, a locked configuration.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The last status that the kernel told.
+    pub fn status(&self) -> Option<&Status> {
+        self.last.as_ref().map(|(status, _)| status)
+    }
+
+    /// The newest serial that a predecessor saw in this boot.
+    pub fn last_serial_before(&self) -> Option<u32> {
+        self.state.last_serial
+    }
+
+    /// The first decision.
+    pub fn begin(&mut self, now: Timestamp) -> &Mode {
+        if let Some(left) = self.file.load(&self.state.boot_id) {
+            self.repair(&left);
+        }
+        self.mode = self.decide(now);
+        self.announce();
+        &self.mode
+    }
+
+    /// Each second: what was lost, and whether we still are who we were.
+    pub fn poll(&mut self, now: Timestamp) -> &Mode {
+        let before = self.mode.clone();
+        let status = self.kernel.status();
+        if let Ok(status) = &status {
+            self.account(status, now);
+        }
+        match (&self.mode, status) {
+            (Mode::Unicast, Ok(status)) if status.pid != self.pid => self.mode = self.forgotten(&status, now),
+            (Mode::Unicast, _) => {}
+            (Mode::Multicast { .. } | Mode::Off { .. }, _) => self.ask_again(now),
+        }
+        if let Ok(status) = self.kernel.status() {
+            self.last = Some((status, now));
+        }
+        if self.mode != before {
+            self.announce();
+        }
+        &self.mode
+    }
+
+    /// Notes the newest serial, so that the next start can say what was missed meanwhile.
+    pub fn saw(&mut self, serial: u32) {
+        if self.mode == Mode::Unicast && self.state.last_serial != Some(serial) {
+            self.state.last_serial = Some(serial);
+            let saved = self.file.save_serial(&self.state.boot_id, serial);
+            self.say_unsaved(saved);
+        }
+    }
+
+    /// First step of the end: our rules go, so that nothing new comes.
+    pub fn remove_rules(&mut self) {
+        if self.mode != Mode::Unicast {
+            return;
+        }
+        let kept = if self.plan.keep_rules { &self.plan.rules[..] } else { &[] };
+        let going: Vec<Vec<u8>> =
+            self.state.rules().filter(|rule| !kept.iter().any(|kept| kept.bytes == *rule)).collect();
+        self.delete_all(&going);
+        let staying: Vec<Vec<u8>> = self.state.rules().filter(|rule| !going.contains(rule)).collect();
+        self.state.set_rules(staying.iter().map(Vec::as_slice));
+        self.save();
+    }
+
+    /// Second step, after what was under way has been read: every value that we changed and nobody else since.
+    pub fn restore_values(&mut self) {
+        if self.mode != Mode::Unicast {
+            return;
+        }
+        let Ok(status) = self.kernel.status() else { return };
+        self.set_values(self.state.restore(Values::of(&status)));
+        (self.state.found, self.state.set) = (Values::default(), Values::default());
+        self.save();
+    }
+
+    /// Last step: the socket is free again.
+    pub fn end(&mut self) {
+        if self.mode == Mode::Unicast
+            && let Err(error) = self.kernel.release()
+        {
+            warn!(error = %chain(&error), "the audit registration could not be given up; it ends with the process");
+        }
+        self.mode = Mode::Off { why: "stopped".to_owned() };
+    }
+
+    fn decide(&mut self, now: Timestamp) -> Mode {
+        self.asked = now;
+        match self.plan.choice {
+            Choice::Off => return Mode::Off { why: "source.audit.socket is \"off\"".to_owned() },
+            Choice::Multicast => return Mode::Multicast { why: "source.audit.socket is \"multicast\"".to_owned() },
+            Choice::Auto | Choice::Unicast => {}
+        }
+        match self.kernel.status() {
+            Ok(status) => {
+                self.last = Some((status, now));
+                self.own_or_read(&status)
+            }
+            Err(error) if error.denied() => {
+                self.read_only("CAP_AUDIT_CONTROL in the host's user and pid namespace is missing, so audit rules and losses are not ours to see")
+            }
+            Err(error) => Mode::Off { why: chain(&error) },
+        }
+    }
+
+    fn own_or_read(&mut self, status: &Status) -> Mode {
+        if status.pid != 0 && status.pid != self.pid {
+            return self.read_only(&format!("{} owns the audit socket", self.proc.describe(status.pid)));
+        }
+        if let Err(error) = self.own(status) {
+            return self.read_only(&chain(&error));
+        }
+        match self.kernel.status() {
+            Ok(after) if after.pid == self.pid => Mode::Unicast,
+            Ok(after) if after.pid == 0 => {
+                self.read_only("the kernel refused to register us; in a container this needs the host's pid namespace")
+            }
+            Ok(after) => self.read_only(&format!("{} took the audit socket first", self.proc.describe(after.pid))),
+            Err(error) => self.read_only(&chain(&error)),
+        }
+    }
+
+    /// A copy if that is allowed, else nothing.
+    fn read_only(&self, why: &str) -> Mode {
+        let why = why.to_owned();
+        if self.plan.choice == Choice::Unicast { Mode::Off { why } } else { Mode::Multicast { why } }
+    }
+
+    /// Values, registration, rules, switch on; in this order, so that nothing is audited that nobody could read.
+    fn own(&mut self, status: &Status) -> Result<(), KernelError> {
+        self.notes.clear();
+        let there = Values::of(status);
+        let switch = |values: Values| Values { enabled: values.enabled, ..Values::default() };
+        let changes = if status.locked() { Values::default() } else { self.plan.values.unlike(there) };
+        self.state.found = self.state.found.or(there.within(changes));
+        self.state.set = changes.or(self.state.set);
+        self.save();
+        self.set_values(Values { enabled: None, ..changes });
+        self.kernel.register()?;
+        if self.kernel.status()?.pid != self.pid {
+            return Ok(());
+        }
+        if status.locked() {
+            self.note("rules and settings are locked until the next boot (enabled 2): the loaded ones stay".to_owned());
+        } else {
+            self.load_rules();
+            self.set_values(switch(changes));
+        }
+        Ok(())
+    }
+
+    /// Adds what is wanted and absent, deletes what is ours and no longer wanted, and leaves all else alone.
+    fn load_rules(&mut self) {
+        let there = match self.kernel.rules() {
+            Ok(rules) => rules.iter().map(|rule| canonical(rule)).collect::<Vec<_>>(),
+            Err(error) => return self.note(chain(&error)),
+        };
+        let wanted: Vec<Rule> = self.plan.first.iter().chain(&self.plan.rules).cloned().collect();
+        let ours: Vec<Vec<u8>> = self.state.rules().collect();
+        let stale: Vec<Vec<u8>> =
+            ours.iter().filter(|rule| !wanted.iter().any(|wanted| wanted.bytes == **rule)).cloned().collect();
+        let (add, present): (Vec<&Rule>, Vec<&Rule>) = wanted.iter().partition(|rule| !there.contains(&rule.bytes));
+        let kept = present.iter().map(|rule| rule.bytes.as_slice()).filter(|bytes| ours.iter().any(|own| own == bytes));
+        let journal: Vec<Vec<u8>> = add
+            .iter()
+            .map(|rule| rule.bytes.as_slice())
+            .chain(kept)
+            .chain(stale.iter().map(Vec::as_slice))
+            .map(<[u8]>::to_vec)
+            .collect();
+        self.state.set_rules(journal.iter().map(Vec::as_slice));
+        self.save();
+        let refused: Vec<Vec<u8>> = add.into_iter().filter_map(|rule| self.add(rule)).collect();
+        self.delete_all(&stale);
+        let owned = journal.iter().filter(|rule| !refused.contains(rule) && !stale.contains(rule));
+        self.state.set_rules(owned.map(Vec::as_slice));
+        self.save();
+    }
+
+    /// Gives the bytes back if the kernel refused them.
+    fn add(&mut self, rule: &Rule) -> Option<Vec<u8>> {
+        let first = self.plan.first.contains(rule);
+        let result =
+            if first { self.kernel.add_rule(&prepended(&rule.bytes)) } else { self.kernel.add_rule(&rule.bytes) };
+        match result {
+            Ok(()) => None,
+            Err(error) => {
+                self.note(format!("rule {:?}: {}", rule.text, chain(&error)));
+                Some(rule.bytes.clone())
+            }
+        }
+    }
+
+    fn delete_all(&mut self, rules: &[Vec<u8>]) {
+        for rule in rules {
+            match self.kernel.delete_rule(rule) {
+                Err(error) if error.errno() != Some(libc::ENOENT) => {
+                    self.note(format!("a rule of ours could not be deleted: {}", chain(&error)));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
+    fn set_values(&mut self, values: Values) {
+        let Some(change) = values.request() else { return };
+        if let Err(error) = self.kernel.set(change) {
+            self.note(chain(&error));
+        }
+    }
+
+    /// A predecessor of this boot was killed: what it changed is ours to put back. If it (or another agent with the same
+    /// folder) still owns the socket, hands off.
+    fn repair(&mut self, left: &State) {
+        let Ok(status) = self.kernel.status() else { return };
+        if status.pid != 0 && status.pid != self.pid {
+            return;
+        }
+        self.state.adopt(left, Values::of(&status));
+        if self.state.rules().next().is_some() || self.state.found != Values::default() {
+            info!(predecessor = left.pid, "found what a killed predecessor left in the kernel; it will be put back");
+        }
+    }
+
+    /// The kernel no longer delivers to us. Nobody else: register again. Somebody else: read the copy.
+    fn forgotten(&mut self, status: &Status, now: Timestamp) -> Mode {
+        let since = self.last.map_or(now, |(_, at)| at);
+        self.counters.lost_between("forgotten", Unit::Reports, 1, (since, now));
+        warn!("the kernel no longer delivers audit records to us; registering again");
+        self.asked = now;
+        self.own_or_read(status)
+    }
+
+    fn ask_again(&mut self, now: Timestamp) {
+        let due = now.millis() - self.asked.millis() >= i64::try_from(ASK_AGAIN.as_millis()).unwrap_or(i64::MAX);
+        if due && matches!(self.plan.choice, Choice::Auto | Choice::Unicast) {
+            self.mode = self.decide(now);
+        }
+    }
+
+    /// Records that the kernel could not keep since the last look. `lost` wraps, so it is read by difference.
+    fn account(&self, status: &Status, now: Timestamp) {
+        let Some((before, since)) = self.last else { return };
+        let lost = status.lost.wrapping_sub(before.lost);
+        // A smaller counter is somebody's reset (auditctl --reset-lost), not a wrap: four billion losses take hours.
+        if lost > 0 && lost < u32::MAX / 2 {
+            self.counters.lost_between("kernel-lost", Unit::Records, u64::from(lost), (since, now));
+        }
+    }
+
+    fn announce(&self) {
+        match &self.mode {
+            Mode::Unicast => info!(overload = ?self.plan.overload, "own the audit socket"),
+            Mode::Multicast { why } => warn!(
+                why,
+                "read the multicast copy of audit records: rules are not ours, and the copy's losses are counted by gaps only"
+            ),
+            Mode::Off { why } => warn!(why, "no audit records"),
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        warn!(note, "audit configuration");
+        self.notes.push(note);
+    }
+
+    fn save(&mut self) {
+        let saved = self.file.save(&self.state);
+        self.say_unsaved(saved);
+    }
+
+    fn say_unsaved(&mut self, saved: Result<(), WriteError>) {
+        let Err(error) = saved else { return };
+        let note = format!("{}: after a crash the kernel's audit settings would stay as they are", chain(&error));
+        if !self.notes.contains(&note) {
+            self.note(note);
+        }
+    }
+}
+
+/// The form in which rules are compared: what the kernel gives back, without padding. It forgets the prepend flag and the
+/// bits of syscall classes (the upper 16 of the mask), which it has expanded.
+#[must_use]
+pub fn canonical(rule: &[u8]) -> Vec<u8> {
+    const FIXED: usize = 1040;
+    let mut bytes = rule.to_vec();
+    if let Some(buffer) = rule.get(FIXED - 4..FIXED) {
+        let strings = u32::from_ne_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]) as usize;
+        bytes.truncate(FIXED.saturating_add(strings));
+        set_word(&mut bytes, 0, |list| list & !PREPEND);
+        set_word(&mut bytes, 12 + 63 * 4, |mask| mask & 0xffff);
+    }
+    bytes
+}
+
+/// `AUDIT_FILTER_PREPEND`.
+const PREPEND: u32 = 0x10;
+
+fn prepended(rule: &[u8]) -> Vec<u8> {
+    let mut bytes = rule.to_vec();
+    set_word(&mut bytes, 0, |list| list | PREPEND);
+    bytes
+}
+
+fn set_word(bytes: &mut [u8], at: usize, change: impl Fn(u32) -> u32) {
+    if let Some(word) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) {
+        *word = change(u32::from_ne_bytes(*word)).to_ne_bytes();
+    }
+}
+
+/// An error with its causes on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests;

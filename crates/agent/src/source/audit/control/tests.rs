@@ -1,0 +1,369 @@
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use audit::netlink::SetStatus;
+
+use super::*;
+use crate::health::Health;
+
+const ME: u32 = 100;
+const OTHER: u32 = 200;
+
+/// A kernel that keeps to the rules of kernel/audit.c as far as they matter here.
+#[derive(Clone, Default)]
+struct Fake(Rc<RefCell<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    status: Status,
+    rules: Vec<Vec<u8>>,
+    denied: bool,
+    refused_rule: Option<Vec<u8>>,
+    changes: usize,
+}
+
+fn refusal(what: &'static str, errno: i32) -> KernelError {
+    KernelError { what, source: io::Error::from_raw_os_error(errno) }
+}
+
+impl Kernel for Fake {
+    fn status(&mut self) -> Result<Status, KernelError> {
+        let inner = self.0.borrow();
+        if inner.denied { Err(refusal("tell", libc::EPERM)) } else { Ok(inner.status) }
+    }
+
+    fn set(&mut self, change: SetStatus) -> Result<(), KernelError> {
+        let mut inner = self.0.borrow_mut();
+        inner.changes += 1;
+        if inner.status.locked() {
+            return Err(refusal("set", libc::EPERM));
+        }
+        let status = &mut inner.status;
+        status.enabled = change.enabled.unwrap_or(status.enabled);
+        status.failure = change.failure.unwrap_or(status.failure);
+        status.rate_limit = change.rate_limit.unwrap_or(status.rate_limit);
+        status.backlog_limit = change.backlog_limit.unwrap_or(status.backlog_limit);
+        status.backlog_wait_time = change.backlog_wait_time.or(status.backlog_wait_time);
+        Ok(())
+    }
+
+    fn register(&mut self) -> Result<(), KernelError> {
+        let mut inner = self.0.borrow_mut();
+        inner.changes += 1;
+        if inner.status.pid == 0 {
+            inner.status.pid = ME;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<(), KernelError> {
+        let mut inner = self.0.borrow_mut();
+        if inner.status.pid != ME {
+            return Err(refusal("release", libc::EACCES));
+        }
+        inner.status.pid = 0;
+        Ok(())
+    }
+
+    fn rules(&mut self) -> Result<Vec<Vec<u8>>, KernelError> {
+        Ok(self.0.borrow().rules.clone())
+    }
+
+    fn add_rule(&mut self, rule: &[u8]) -> Result<(), KernelError> {
+        let mut inner = self.0.borrow_mut();
+        let bytes = canonical(rule);
+        inner.changes += 1;
+        if inner.rules.contains(&bytes) {
+            return Err(refusal("add", libc::EEXIST));
+        }
+        if inner.refused_rule.as_ref() == Some(&bytes) {
+            return Err(refusal("add", libc::EINVAL));
+        }
+        let at = if bytes == rule { inner.rules.len() } else { 0 };
+        inner.rules.insert(at, bytes);
+        Ok(())
+    }
+
+    fn delete_rule(&mut self, rule: &[u8]) -> Result<(), KernelError> {
+        let mut inner = self.0.borrow_mut();
+        let at = inner.rules.iter().position(|there| there == rule).ok_or_else(|| refusal("delete", libc::ENOENT))?;
+        inner.rules.remove(at);
+        inner.changes += 1;
+        Ok(())
+    }
+}
+
+fn rule(name: u8) -> Rule {
+    let mut bytes = vec![0; 1040];
+    bytes[0] = 4;
+    bytes[4] = 2;
+    bytes[12] = name;
+    Rule { text: format!("rule {name}"), bytes }
+}
+
+fn plan() -> Plan {
+    Plan {
+        values: Values {
+            enabled: Some(1),
+            backlog_limit: Some(65_536),
+            backlog_wait_time: Some(0),
+            ..Values::default()
+        },
+        first: vec![rule(9)],
+        rules: vec![rule(1), rule(2)],
+        ..Plan::default()
+    }
+}
+
+struct Stand {
+    fake: Fake,
+    health: Health,
+    folder: tempfile::TempDir,
+}
+
+fn found() -> Status {
+    Status { failure: 1, backlog_limit: 64, backlog_wait_time: Some(15_000), ..Status::default() }
+}
+
+impl Stand {
+    fn new() -> Self {
+        let stand = Self { fake: Fake::default(), health: Health::default(), folder: tempfile::tempdir().unwrap() };
+        stand.fake.0.borrow_mut().status = found();
+        stand
+    }
+
+    fn control(&self, plan: Plan) -> Control<Fake> {
+        let proc = self.folder.path().join("proc");
+        std::fs::create_dir_all(proc.join("sys/kernel/random")).unwrap();
+        std::fs::create_dir_all(proc.join(OTHER.to_string())).unwrap();
+        std::fs::write(proc.join("sys/kernel/random/boot_id"), "boot\n").unwrap();
+        let stat = format!("{OTHER} (auditd) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0");
+        std::fs::write(proc.join(OTHER.to_string()).join("stat"), stat).unwrap();
+        let file = StateFile::at(self.folder.path().join("audit.state"));
+        Control::new(self.fake.clone(), plan, Proc::at(proc), ME, file, self.health.stage("kernel"))
+    }
+
+    fn status(&self) -> Status {
+        self.fake.0.borrow().status
+    }
+
+    fn rules(&self) -> Vec<Vec<u8>> {
+        self.fake.0.borrow().rules.clone()
+    }
+
+    fn lost(&self, reason: &str) -> u64 {
+        self.health.stage("kernel").report().lost.get(reason).copied().unwrap_or(0)
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_millis(second * 1000)
+}
+
+fn end(control: &mut Control<Fake>) {
+    control.remove_rules();
+    control.restore_values();
+    control.end();
+}
+
+#[test]
+fn a_free_socket_is_owned_and_given_back_as_found() {
+    let stand = Stand::new();
+    let foreign = rule(7).bytes;
+    stand.fake.0.borrow_mut().rules.push(foreign.clone());
+    let mut control = stand.control(plan());
+    assert_eq!(control.begin(at(1)), &Mode::Unicast);
+    assert_eq!(control.notes(), [""; 0]);
+    let owned = Status {
+        enabled: 1,
+        pid: ME,
+        failure: 1,
+        backlog_limit: 65_536,
+        backlog_wait_time: Some(0),
+        ..Status::default()
+    };
+    assert_eq!(stand.status(), owned);
+    assert_eq!(stand.rules(), [rule(9).bytes, foreign.clone(), rule(1).bytes, rule(2).bytes]);
+    end(&mut control);
+    assert_eq!((stand.status(), stand.rules()), (found(), vec![foreign]));
+}
+
+#[test]
+fn a_live_owner_is_left_alone_and_named() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.pid = OTHER;
+    let mut control = stand.control(plan());
+    assert_eq!(control.begin(at(1)), &Mode::Multicast { why: "auditd (pid 200) owns the audit socket".to_owned() });
+    control.poll(at(2));
+    end(&mut control);
+    assert_eq!(stand.fake.0.borrow().changes, 0);
+}
+
+#[test]
+fn who_insists_on_unicast_gets_nothing_from_a_live_owner() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.pid = OTHER;
+    let mut control = stand.control(Plan { choice: Choice::Unicast, ..plan() });
+    assert!(matches!(control.begin(at(1)), Mode::Off { .. }));
+}
+
+#[test]
+fn the_socket_is_taken_when_the_owner_left() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.pid = OTHER;
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    stand.fake.0.borrow_mut().status.pid = 0;
+    assert!(matches!(control.poll(at(2)), Mode::Multicast { .. }));
+    assert_eq!(control.poll(at(6)), &Mode::Unicast);
+    end(&mut control);
+    assert_eq!(stand.status(), found());
+}
+
+#[test]
+fn without_the_capability_the_copy_is_read() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().denied = true;
+    let mut control = stand.control(plan());
+    let Mode::Multicast { why } = control.begin(at(1)) else { panic!("{:?}", control.mode()) };
+    assert!(why.contains("CAP_AUDIT_CONTROL"), "{why}");
+}
+
+#[test]
+fn a_forgotten_registration_is_made_again_and_said() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    control.poll(at(2));
+    stand.fake.0.borrow_mut().status.pid = 0;
+    assert_eq!(control.poll(at(3)), &Mode::Unicast);
+    assert_eq!((stand.status().pid, stand.lost("forgotten")), (ME, 1));
+    let loss = &stand.health.take_losses()[0];
+    assert_eq!((loss.window_start, loss.window_end), (at(2), at(3)));
+    end(&mut control);
+    assert_eq!(stand.status(), found());
+}
+
+#[test]
+fn a_socket_taken_meanwhile_is_not_taken_back() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    stand.fake.0.borrow_mut().status.pid = OTHER;
+    assert!(matches!(control.poll(at(2)), Mode::Multicast { .. }));
+    assert_eq!((stand.status().pid, stand.lost("forgotten")), (OTHER, 1));
+}
+
+#[test]
+fn lost_is_counted_by_difference_over_its_wrap_and_not_over_a_reset() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.lost = u32::MAX - 1;
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    stand.fake.0.borrow_mut().status.lost = 3;
+    control.poll(at(2));
+    assert_eq!(stand.lost("kernel-lost"), 5);
+    stand.fake.0.borrow_mut().status.lost = 0;
+    control.poll(at(3));
+    assert_eq!(stand.lost("kernel-lost"), 5);
+}
+
+#[test]
+fn a_successor_of_a_killed_one_restores_what_that_one_found() {
+    let stand = Stand::new();
+    let mut killed = stand.control(plan());
+    killed.begin(at(1));
+    killed.saw(77);
+    drop(killed);
+    stand.fake.0.borrow_mut().status.pid = 0;
+    let mut next = stand.control(Plan { first: vec![rule(8)], rules: vec![rule(2), rule(3)], ..plan() });
+    assert_eq!(next.begin(at(9)), &Mode::Unicast);
+    assert_eq!(next.last_serial_before(), Some(77));
+    assert_eq!(stand.rules(), [rule(8).bytes, rule(2).bytes, rule(3).bytes]);
+    end(&mut next);
+    assert_eq!((stand.status(), stand.rules()), (found(), vec![]));
+}
+
+#[test]
+fn a_successor_that_may_not_own_does_not_touch_the_new_owners_kernel() {
+    let stand = Stand::new();
+    stand.control(plan()).begin(at(1));
+    stand.fake.0.borrow_mut().status.pid = OTHER;
+    let before = (stand.status(), stand.rules());
+    let mut next = stand.control(plan());
+    next.begin(at(9));
+    end(&mut next);
+    assert_eq!((stand.status(), stand.rules()), before);
+}
+
+#[test]
+fn kept_rules_stay_and_are_still_ours_at_the_next_start() {
+    let stand = Stand::new();
+    let keep = Plan { keep_rules: true, ..plan() };
+    let mut control = stand.control(keep);
+    control.begin(at(1));
+    end(&mut control);
+    assert_eq!(stand.rules(), [rule(1).bytes, rule(2).bytes]);
+    let mut next = stand.control(Plan { rules: vec![rule(1)], ..plan() });
+    next.begin(at(9));
+    assert_eq!(stand.rules(), [rule(9).bytes, rule(1).bytes]);
+    end(&mut next);
+    assert_eq!((stand.status(), stand.rules()), (found(), vec![]));
+}
+
+#[test]
+fn a_second_load_changes_nothing() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    let changes = stand.fake.0.borrow().changes;
+    control.load_rules();
+    assert_eq!(stand.fake.0.borrow().changes, changes);
+}
+
+#[test]
+fn a_refused_rule_is_named_and_the_others_load() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().refused_rule = Some(rule(1).bytes);
+    let mut control = stand.control(plan());
+    assert_eq!(control.begin(at(1)), &Mode::Unicast);
+    assert_eq!(control.notes().len(), 1);
+    assert!(control.notes()[0].contains("rule 1"), "{:?}", control.notes());
+    assert_eq!(stand.rules(), [rule(9).bytes, rule(2).bytes]);
+}
+
+#[test]
+fn somebody_elses_equal_rule_is_not_ours_to_delete() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().rules.push(rule(1).bytes);
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    end(&mut control);
+    assert_eq!(stand.rules(), [rule(1).bytes]);
+}
+
+#[test]
+fn a_locked_kernel_is_read_and_not_changed() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.enabled = 2;
+    let mut control = stand.control(plan());
+    assert_eq!(control.begin(at(1)), &Mode::Unicast);
+    assert!(control.notes()[0].contains("locked"), "{:?}", control.notes());
+    end(&mut control);
+    assert_eq!(stand.status(), Status { enabled: 2, ..found() });
+}
+
+#[test]
+fn rules_are_compared_as_the_kernel_gives_them_back() {
+    let mut sent = rule(1).bytes;
+    sent[0] |= 0x10;
+    sent[12 + 63 * 4 + 3] = 0xff;
+    sent[1036] = 3;
+    sent.extend(b"key");
+    let mut back = rule(1).bytes;
+    back[1036] = 3;
+    back.extend(b"key\0");
+    assert_eq!(canonical(&sent), canonical(&back));
+    assert_eq!(canonical(b"short"), b"short");
+}

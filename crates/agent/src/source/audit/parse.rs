@@ -1,0 +1,209 @@
+//! `audit-parse`: datagrams from the queue into finished events.
+//!
+//! Decoding is [`audit::pipeline`]'s work; this adds names and context of this host, chooses the lane and hands over. A sink
+//! without room makes this thread wait: the queue then fills, and `overload` decides there who pays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::netlink::{self, DecodeError, Frame};
+use audit::normalize;
+use audit::pipeline::{Counters as Totals, Options, Pipeline};
+use audit::record;
+use audit::table::RecordType;
+use schema::loss::Unit;
+use schema::{Event, Timestamp, field};
+use tracing::{debug, warn};
+
+use super::Origin;
+use super::queue::{Batch, Item, Taken};
+use super::shared::Shared;
+use crate::enrich::{Enricher, user::Users};
+use crate::filter;
+use crate::health::{Counters, Health};
+use crate::intake::{Refused, Sink};
+
+/// A silent stream is looked at this often, so that its last event leaves in time.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the sink may take before the stop flag is looked at.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+pub(super) struct Parser {
+    shared: Arc<Shared>,
+    pipeline: Pipeline,
+    users: Users,
+    out: Out,
+    records: Arc<Counters>,
+    events: Arc<Counters>,
+    totals: Totals,
+    /// The newest serial of a predecessor in this boot, until the first of ours is known.
+    before: Option<u32>,
+    kernel: Arc<Counters>,
+}
+
+/// The way of an event from decoding to the sink.
+struct Out {
+    shared: Arc<Shared>,
+    enricher: Enricher,
+    sink: Arc<dyn Sink>,
+    counters: Arc<Counters>,
+    origin: Origin,
+}
+
+impl Parser {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        enricher: Enricher,
+        sink: Arc<dyn Sink>,
+        health: &Health,
+        before: Option<u32>,
+    ) -> Self {
+        let normalize = normalize::Options { original: shared.config.keep_original, provider: Origin::Unicast.name() };
+        let options = Options { normalize, ..Options::default() };
+        let out = Out {
+            shared: Arc::clone(&shared),
+            enricher,
+            sink,
+            counters: health.stage("filter"),
+            origin: Origin::Unicast,
+        };
+        Self {
+            shared,
+            pipeline: Pipeline::new(&options),
+            users: Users::of_host(),
+            out,
+            records: health.stage("decode"),
+            events: health.stage("reassemble"),
+            totals: Totals::default(),
+            before,
+            kernel: health.stage("kernel"),
+        }
+    }
+
+    /// Until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        self.out.enricher.scan();
+        let mut batch = Batch::default();
+        loop {
+            match self.shared.queue.take(&mut batch, TICK) {
+                Taken::Some => batch.items().for_each(|item| self.take(&item)),
+                Taken::Nothing => {}
+                Taken::Closed => break,
+            }
+            self.tick();
+        }
+        self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event));
+        self.account();
+    }
+
+    fn take(&mut self, item: &Item<'_>) {
+        match netlink::decode(item.frame) {
+            Ok(Frame::Record(kind, text)) => self.record(kind, text, item),
+            Ok(Frame::Replace { asker }) => {
+                let asker = self.out.enricher.describe(asker);
+                warn!(asker, "another process asked for the audit socket; it stays ours");
+            }
+            Ok(other) => debug!(?other, "answer on the data socket"),
+            Err(error) => self.malformed(&error, item),
+        }
+    }
+
+    fn record(&mut self, kind: RecordType, text: &[u8], item: &Item<'_>) {
+        self.out.origin = item.origin;
+        self.records.taken(1);
+        let each = &mut |event: &mut Event| self.out.deliver(event);
+        match record::parse(kind, text) {
+            Ok(record) => {
+                self.records.passed(1);
+                self.shared.saw(record.stamp.serial);
+                if let Some(before) = self.before.take() {
+                    missed_between(&self.kernel, before, record.stamp.serial, record.stamp.time);
+                }
+                self.pipeline.push(&record, item.at, &self.users, each);
+            }
+            Err(reason) => {
+                self.records.lost("decode", Unit::Records, 1, item.at);
+                self.pipeline.unparsed(text, &reason, item.at, each);
+            }
+        }
+    }
+
+    fn malformed(&mut self, error: &DecodeError, item: &Item<'_>) {
+        self.records.taken(1);
+        self.records.lost("decode", Unit::Records, 1, item.at);
+        self.pipeline.unparsed(item.frame, error, item.at, &mut |event| self.out.deliver(event));
+    }
+
+    fn tick(&mut self) {
+        let now = self.shared.clock.wall();
+        self.pipeline.tick(now, &self.users, &mut |event| self.out.deliver(event));
+        self.account();
+        self.users.refresh(now);
+        self.out.enricher.tick(now);
+    }
+
+    /// Brings what the pipeline counted to the health page.
+    fn account(&mut self) {
+        for loss in self.pipeline.losses() {
+            let window = (loss.window_start, loss.window_end);
+            self.kernel.lost_between(loss.reason, loss.unit, loss.count.unwrap_or(1), window);
+        }
+        let now = self.pipeline.counters();
+        self.events.taken(now.events - self.totals.events);
+        self.events.passed(now.events - self.totals.events);
+        self.totals = now;
+    }
+}
+
+impl Out {
+    fn deliver(&mut self, event: &mut Event) {
+        self.counters.taken(1);
+        if self.origin == Origin::Multicast {
+            event.remove(field::EVENT_PROVIDER);
+            event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
+        }
+        self.enricher.apply(event);
+        let lane = filter::lane(event);
+        let refused = loop {
+            match self.sink.put(event, lane, PATIENCE) {
+                Ok(()) => return self.counters.passed(1),
+                Err(Refused::Full) if !self.shared.in_a_hurry() => {}
+                Err(refused) => break refused,
+            }
+        };
+        let reason = match refused {
+            Refused::Full => "full",
+            Refused::TooLarge { .. } => "too-large",
+            Refused::Closed => "closed",
+        };
+        self.counters.lost(reason, Unit::Events, 1, event.time().unwrap_or_default());
+    }
+}
+
+/// What happened while nobody read. More than half the serials apart is another boot's counter and says nothing.
+fn missed_between(kernel: &Counters, before: u32, first: u32, at: Timestamp) {
+    let missed = first.wrapping_sub(before).wrapping_sub(1);
+    if missed > 0 && missed < u32::MAX / 2 {
+        kernel.lost("restart", Unit::Events, u64::from(missed), at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_between_two_runs_are_missed() {
+        let health = Health::default();
+        let kernel = health.stage("kernel");
+        let check = |before, first, expect| {
+            missed_between(&kernel, before, first, Timestamp::from_millis(5));
+            assert_eq!(health.take_losses().first().and_then(|loss| loss.count), expect, "{before} {first}");
+        };
+        check(7, 8, None);
+        check(7, 10, Some(2));
+        check(u32::MAX, 1, Some(1));
+        check(7, 7, None);
+        check(10, 3, None);
+    }
+}

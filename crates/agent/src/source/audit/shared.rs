@@ -1,0 +1,222 @@
+//! What the three threads of the source share, and the loop of `audit-control`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::Config;
+use super::control::{Control, Mode};
+use super::kernel::Kernel;
+use super::queue::Queue;
+use crate::clock::Clock;
+use crate::health::{self, Health, State};
+use crate::intake::Stop;
+use crate::sys::netlink::{Granted, Group, Socket};
+use crate::sys::wake::Wake;
+
+/// How often the status is polled.
+const POLL: Duration = Duration::from_secs(1);
+/// After our rules are gone the rest is read until the socket was silent so long ...
+const SILENCE: Duration = Duration::from_millis(200);
+/// ... and at most this long, since rules of others may go on making records.
+const DRAIN: Duration = Duration::from_millis(1500);
+/// The same for the few records that putting values back makes.
+const LAST_SILENCE: Duration = Duration::from_millis(20);
+const LAST_DRAIN: Duration = Duration::from_millis(500);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) stop: Stop,
+    pub(super) queue: Queue,
+    /// Ends a wait of `audit-recv`.
+    pub(super) wake: Wake,
+    /// The socket whose port we register.
+    pub(super) data: Arc<Socket>,
+    orders: Mutex<Orders>,
+    /// `audit-recv` fulfilled an order to drain.
+    drained: Condvar,
+    /// Newest serial seen, with bit 32 set once there is one.
+    newest: AtomicU64,
+    /// A parser that must not wait for its sink any longer.
+    hurry: AtomicBool,
+    health: Arc<health::Source>,
+    granted: Granted,
+    problems: Mutex<Vec<String>>,
+}
+
+/// What `audit-control` wants of `audit-recv`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    /// Read the registered socket.
+    pub(super) unicast: bool,
+    /// Read the copy; dropped by `audit-recv` when the registered socket has begun to speak.
+    pub(super) multicast: Option<Arc<Socket>>,
+    /// Say when nothing came for so long.
+    pub(super) silence: Option<Duration>,
+    /// Stop reading.
+    pub(super) end: bool,
+}
+
+impl Shared {
+    pub(super) fn new(config: Config, clock: Clock, health: &Health) -> std::io::Result<Self> {
+        let data = Socket::open(Group::None)?;
+        let granted = data.set_receive_buffer(config.rcvbuf)?;
+        Ok(Self {
+            queue: Queue::new(config.queue_bytes),
+            config,
+            clock,
+            stop: Stop::default(),
+            wake: Wake::new()?,
+            data: Arc::new(data),
+            orders: Mutex::default(),
+            drained: Condvar::new(),
+            newest: AtomicU64::new(0),
+            hurry: AtomicBool::new(false),
+            health: health.source("audit"),
+            granted,
+            problems: Mutex::default(),
+        })
+    }
+
+    /// Things to say on the health page although the source runs.
+    pub(super) fn note_problems(&self, problems: Vec<String>) {
+        problems.iter().for_each(|problem| warn!(problem, "audit rules"));
+        *lock(&self.problems) = problems;
+    }
+
+    /// Lets `audit-recv` read what the mode says, and tells the health page.
+    pub(super) fn follow<K: Kernel>(&self, control: &Control<K>) {
+        let (unicast, multicast, (state, why)) = match control.mode() {
+            Mode::Unicast => (true, None, self.own_health(control)),
+            Mode::Multicast { why } => match self.open_copy() {
+                Ok(copy) => (false, Some(copy), (State::Degraded, format!("reads the multicast copy: {why}"))),
+                Err(error) => (
+                    false,
+                    None,
+                    (
+                        State::Off,
+                        format!(
+                            "{why}, and the multicast copy needs CAP_AUDIT_READ and the host's network namespace: {error}"
+                        ),
+                    ),
+                ),
+            },
+            Mode::Off { why } => (false, None, (State::Off, why.clone())),
+        };
+        self.health.set(state, why);
+        let mut orders = lock(&self.orders);
+        orders.unicast = unicast;
+        // On the way from the copy to the socket both are read until the socket speaks; audit-recv then drops the copy.
+        if !unicast {
+            orders.multicast = multicast;
+        }
+        drop(orders);
+        self.wake.wake();
+    }
+
+    fn own_health<K: Kernel>(&self, control: &Control<K>) -> (State, String) {
+        let mut notes = lock(&self.problems).clone();
+        notes.extend_from_slice(control.notes());
+        if !self.granted.forced {
+            let bytes = self.granted.bytes;
+            notes.push(format!("the receive buffer is only {bytes} bytes because CAP_NET_ADMIN is missing"));
+        }
+        let state = if notes.is_empty() { State::On } else { State::Degraded };
+        (state, notes.join("; "))
+    }
+
+    fn open_copy(&self) -> std::io::Result<Arc<Socket>> {
+        if let Some(open) = lock(&self.orders).multicast.clone() {
+            return Ok(open);
+        }
+        let copy = Socket::open(Group::ReadLog)?;
+        copy.set_receive_buffer(self.config.rcvbuf)?;
+        Ok(Arc::new(copy))
+    }
+
+    pub(super) fn orders(&self) -> Orders {
+        lock(&self.orders).clone()
+    }
+
+    /// The registered socket speaks: the copy is no longer needed.
+    pub(super) fn drop_copy(&self) {
+        lock(&self.orders).multicast = None;
+    }
+
+    /// Called by `audit-recv` when it was silent as long as ordered.
+    pub(super) fn silent(&self) {
+        lock(&self.orders).silence = None;
+        self.drained.notify_all();
+    }
+
+    /// Waits until nothing came for `silence`, at most `limit`.
+    fn drain(&self, silence: Duration, limit: Duration) {
+        lock(&self.orders).silence = Some(silence);
+        self.wake.wake();
+        let orders = lock(&self.orders);
+        let waiting = |orders: &mut Orders| orders.silence.is_some() && !orders.end;
+        drop(self.drained.wait_timeout_while(orders, limit, waiting));
+    }
+
+    fn end_reading(&self) {
+        lock(&self.orders).end = true;
+        self.drained.notify_all();
+        self.wake.wake();
+    }
+
+    /// A record of this serial was decoded.
+    pub(super) fn saw(&self, serial: u32) {
+        self.newest.store(u64::from(serial) | 1 << 32, Ordering::Relaxed);
+    }
+
+    fn newest(&self) -> Option<u32> {
+        let newest = self.newest.load(Ordering::Relaxed);
+        u32::try_from(newest & u64::from(u32::MAX)).ok().filter(|_| newest != 0)
+    }
+
+    /// Whether events that find no room should be given up.
+    pub(super) fn in_a_hurry(&self) -> bool {
+        self.hurry.load(Ordering::Relaxed)
+    }
+}
+
+/// The loop of `audit-control`: polls until told to stop, then puts everything back.
+pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
+    while !shared.stop.wait(POLL) {
+        let (mode, notes) = (control.mode().clone(), control.notes().len());
+        control.poll(shared.clock.wall());
+        if let Some(serial) = shared.newest() {
+            control.saw(serial);
+        }
+        if *control.mode() != mode || control.notes().len() != notes {
+            shared.follow(&control);
+        }
+    }
+    let owner = *control.mode() == Mode::Unicast;
+    control.remove_rules();
+    if owner {
+        shared.drain(SILENCE, DRAIN);
+    }
+    control.restore_values();
+    if owner {
+        shared.drain(LAST_SILENCE, LAST_DRAIN);
+    }
+    shared.hurry.store(true, Ordering::Relaxed);
+    if let Some(serial) = shared.newest() {
+        control.saw(serial);
+    }
+    control.poll(shared.clock.wall());
+    control.end();
+    shared.end_reading();
+    shared.health.set(State::Off, "stopped");
+}
+
+/// Orders are whole after each change, so a thread that panicked leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
