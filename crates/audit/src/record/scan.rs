@@ -15,7 +15,7 @@
 
 use memchr::{memchr, memmem, memrchr};
 
-use super::name::{self, Class, HASH_SEED, Name, find, hash_step};
+use super::name::{self, Class, Name, find, fold};
 use super::value::{Form, Value};
 
 /// A piece of the scanned text. Texts longer than 4 GiB do not exist here: lines are bounded far below.
@@ -209,16 +209,16 @@ impl<'a> Fields<'a> {
     fn name_at(&mut self, start: usize) -> Result<Met, usize> {
         let opens = self.text[start] == b'(';
         let start = start + usize::from(opens);
-        let mut hash = HASH_SEED;
+        let mut word = 0;
         for (at, &byte) in self.text[..self.end].iter().enumerate().skip(start) {
             match byte {
                 b'=' if at > start => {
                     self.bracket |= opens;
-                    return Ok(Met { start, end: at, name: find(hash, &self.text[start..at]) });
+                    return Ok(Met { start, end: at, name: find(word, &self.text[start..at]) });
                 }
                 b' ' => return Err(at),
                 TAIL if self.place != Place::Inner => return Err(at),
-                _ => hash = hash_step(hash, byte),
+                _ => word = fold(word, byte),
             }
         }
         Err(self.end)

@@ -1,5 +1,7 @@
 //! The JSON form of an event: nested objects in byte order of the names, and back.
 
+mod layout;
+
 use std::borrow::Cow;
 
 use serde::de::{self, Deserialize as _, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -41,12 +43,8 @@ impl Event {
             let mut named: Vec<(&str, &Slot)> = slots.iter().map(|slot| (self.sort_name(slot), slot)).collect();
             named.sort_by(|a, b| a.0.cmp(b.0).then_with(|| self.piece(a.1.key).cmp(self.piece(b.1.key))));
             Nesting::new(out).write(self, named.into_iter());
-        } else if slots.is_sorted_by(|a, b| self.in_order(a, b)) {
-            Nesting::new(out).write(self, slots.iter().map(|slot| (slot.field.name(), slot)));
         } else {
-            let mut sorted: Vec<&Slot> = slots.iter().collect();
-            sorted.sort_by(|a, b| a.field.cmp(&b.field).then_with(|| self.piece(a.key).cmp(self.piece(b.key))));
-            Nesting::new(out).write(self, sorted.into_iter().map(|slot| (slot.field.name(), slot)));
+            layout::write(self, slots, out);
         }
     }
 
@@ -54,11 +52,7 @@ impl Event {
         if slot.field == field::OTHER { self.piece(slot.key) } else { slot.field.name() }
     }
 
-    fn in_order(&self, a: &Slot, b: &Slot) -> bool {
-        a.field < b.field || (a.field == b.field && self.piece(a.key) <= self.piece(b.key))
-    }
-
-    fn write_value(&self, raw: Raw, out: &mut String) {
+    pub(super) fn write_value(&self, raw: Raw, out: &mut String) {
         match self.value(raw) {
             Value::Null => out.push_str("null"),
             Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
@@ -180,23 +174,41 @@ fn push_long(value: i64, out: &mut String) {
 pub fn push_json_string(text: &str, out: &mut String) {
     out.push('"');
     let mut clean = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    while let Some(at) = next_special(text.as_bytes(), clean) {
         out.push_str(&text[clean..at]);
         clean = at + 1;
-        match byte {
+        match text.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            _ => out.push_str(&format!("\\u{byte:04x}")),
+            byte => out.push_str(&format!("\\u{byte:04x}")),
         }
     }
     out.push_str(&text[clean..]);
     out.push('"');
+}
+
+/// The next byte from `from` on that a JSON string cannot hold as it is; eight bytes at a step.
+fn next_special(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    // The high bit of each byte of `word` that is below `limit`; true for no byte above 0x7f.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let (quote, slash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
+        // A borrow can mark a byte too many above the first hit, never below it.
+        let hits = below(word, 0x20) | below(quote, 1) | below(slash, 1);
+        if hits != 0 {
+            return Some(at + hits.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    bytes.get(at..)?.iter().position(special).map(|offset| at + offset)
 }
 
 /// A foreign document with what was pushed since laid over it. Both are valid JSON objects: one was accepted by
