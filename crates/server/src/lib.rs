@@ -12,6 +12,7 @@
 mod clock;
 mod config;
 mod doctor;
+pub mod ingest;
 mod ui;
 
 use std::sync::Arc;

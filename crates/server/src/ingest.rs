@@ -1,0 +1,5 @@
+//! Receiving events.
+
+pub mod decode;
+pub mod dedupe;
+pub mod wal;
