@@ -10,9 +10,10 @@
 //! **Invariant:** kernel records are not known here, and where events rest is known only as [`store::Store`].
 
 mod clock;
-mod config;
+pub mod config;
 mod doctor;
 pub mod ingest;
+pub mod state;
 mod ui;
 
 use std::sync::Arc;

@@ -24,7 +24,7 @@ use super::body::{self, Id, Item};
 use super::dedupe::{Dedupe, NonceConflict, Verdict};
 use super::hot::{Batch, Hot};
 use super::wal::frame::{Frame, Origin};
-use super::wal::{Place, Writer};
+use super::wal::{Hole, Place, Writer};
 
 /// A body ready to be accepted.
 #[derive(Debug)]
@@ -106,6 +106,8 @@ pub struct Gate {
     pub(super) hot: Arc<Hot>,
     pub(super) counts: Arc<Counts>,
     pub(super) dir: PathBuf,
+    /// Found damaged after the log was opened, to be reported.
+    pub(super) damaged: Mutex<Vec<Hole>>,
     node: AgentId,
     horizon: Duration,
 }
@@ -120,20 +122,32 @@ impl Core {
         Self { dedupe, wal, unindexed: HashMap::new(), pending: Vec::new(), stopping: false }
     }
 
-    /// Notes an event that lies in the log already.
-    pub(super) fn replay(&mut self, id: &Id<'_>, seq: IngestSeq, indexed: bool) {
-        match id {
-            Id::Ours(id) => {
-                let ask = self.dedupe.check(*id) == Verdict::Ask;
-                self.dedupe.mark(*id);
-                if ask && !indexed {
-                    self.unindexed.insert(digest(&id.to_string()), (seq, Instant::now()));
-                }
+    /// Notes ids that the store may not find yet.
+    pub(super) fn remember(&mut self, entries: Vec<(u128, IngestSeq)>) {
+        let now = Instant::now();
+        self.unindexed.extend(entries.into_iter().map(|(digest, seq)| (digest, (seq, now))));
+    }
+}
+
+/// Notes an item that lies in the log. Gives the digest of an id that only the store could tell about; `known`: the state
+/// has it already.
+pub(super) fn replayed(state: &mut Dedupe, item: &Item<'_>, node: AgentId, own: bool, known: bool) -> Option<u128> {
+    let range = |agent| item.event.as_ref().ok().and_then(|event| explained(event, agent, own));
+    match &item.id {
+        Id::Ours(id) => {
+            let ask = state.check(*id) == Verdict::Ask;
+            if !known {
+                state.mark(*id);
+                range(id.agent).into_iter().for_each(|range| state.explain(range));
             }
-            Id::Foreign(id) if !indexed => {
-                self.unindexed.insert(digest(id), (seq, Instant::now()));
+            ask.then(|| digest(&id.to_string()))
+        }
+        Id::Foreign(id) => Some(digest(id)),
+        Id::None => {
+            if own && !known {
+                range(node).into_iter().for_each(|range| state.explain(range));
             }
-            Id::Foreign(_) | Id::None => {}
+            None
         }
     }
 }
@@ -147,7 +161,8 @@ impl Gate {
         node: AgentId,
         horizon: Duration,
     ) -> Self {
-        Self { core: Mutex::new(core), appended: Condvar::new(), hot, counts, dir, node, horizon }
+        let damaged = Mutex::default();
+        Self { core: Mutex::new(core), appended: Condvar::new(), hot, counts, dir, damaged, node, horizon }
     }
 
     /// This server's own agent id.
@@ -175,13 +190,14 @@ impl Gate {
             core.dedupe.admit(origin.agent, origin.epoch, origin.nonce)?;
         }
         let sorted = self.sort(&mut core, &items, &there);
-        let batch = match self.write(&mut core, &mut items, &sorted, Sent { received, caller, origin, payload, unpacked }) {
-            Ok(batch) => batch,
-            Err(error) => {
-                take_back(&mut core, &sorted.marked, &sorted.asked);
-                return Err(error);
-            }
-        };
+        let batch =
+            match self.write(&mut core, &mut items, &sorted, Sent { received, caller, origin, payload, unpacked }) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    take_back(&mut core, &sorted.marked, &sorted.asked);
+                    return Err(error);
+                }
+            };
         let (done, durable) = oneshot::channel();
         let first = batch.as_ref().map_or(IngestSeq(0), Batch::first);
         let accepted = batch.as_ref().map_or(0, |batch| batch.events.len() as u64);
@@ -358,9 +374,16 @@ impl Gate {
         self.appended.notify_all();
     }
 
+    /// Notes a frame that could be read when the log was opened and cannot be read now.
+    pub(super) fn damaged(&self, place: &Place) {
+        let hole = Hole { segment: place.segment, offset: place.offset, first: place.first, last: Some(place.last()) };
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).push(hole);
+    }
+
     /// Forgets ids that the store finds by now.
     pub(super) fn forget_indexed(&self, searchable: IngestSeq, now: Instant) {
-        let keep = |&(seq, since): &(IngestSeq, Instant)| seq > searchable || now.saturating_duration_since(since) < GRACE;
+        let keep =
+            |&(seq, since): &(IngestSeq, Instant)| seq > searchable || now.saturating_duration_since(since) < GRACE;
         self.lock().unindexed.retain(|_, entry| keep(entry));
     }
 }
@@ -459,7 +482,12 @@ fn known(ids: Vec<String>, now: Timestamp, horizon: Duration) -> Search {
         upper: Bound::Open,
     };
     let size = ids.len();
-    Search { query: Query::all(vec![Query::Ids(ids), Query::Range(arrived)]), size, track_total: 0, ..Search::default() }
+    Search {
+        query: Query::all(vec![Query::Ids(ids), Query::Range(arrived)]),
+        size,
+        track_total: 0,
+        ..Search::default()
+    }
 }
 
 fn answer(items: &[Item<'_>], outcomes: &[Outcome], first: IngestSeq, node: AgentId) -> Vec<u8> {

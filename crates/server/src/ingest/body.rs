@@ -345,10 +345,7 @@ mod tests {
     fn bodies_are_refused_whole() {
         let stranger = format!("{{\"create\":{{\"_id\":\"{OURS}\"}}}}\n{{}}\n");
         let sender = Some(AgentId::from_bytes([1; 6]));
-        assert!(matches!(
-            read(stranger.as_bytes(), LIMITS, sender, NODE, NOW),
-            Err(BodyError::Stranger { .. })
-        ));
+        assert!(matches!(read(stranger.as_bytes(), LIMITS, sender, NODE, NOW), Err(BodyError::Stranger { .. })));
         let many = "{\"create\":{}}\n{}\n".repeat(11);
         assert!(matches!(read(many.as_bytes(), LIMITS, None, NODE, NOW), Err(BodyError::TooMany(10))));
         assert!(matches!(read(b"\n\n", LIMITS, None, NODE, NOW), Err(BodyError::Empty)));

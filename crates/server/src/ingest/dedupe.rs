@@ -93,10 +93,10 @@ struct Counters {
 }
 
 impl Dedupe {
-    /// Nothing is known although something was: unknown epochs are asked for in the store.
-    #[must_use]
-    pub fn forgetful() -> Self {
-        Self { forgetful: true, ..Self::default() }
+    /// Part of the state was lost: what is not known to be there is asked for in the store.
+    pub fn forget(&mut self) {
+        self.forgetful = true;
+        self.agents.values_mut().flat_map(|agent| &mut agent.epochs).for_each(|epoch| epoch.forgetful = true);
     }
 
     /// Whether an event is there.
@@ -104,7 +104,11 @@ impl Dedupe {
     pub fn check(&self, id: EventId) -> Verdict {
         let Some(agent) = self.agents.get(&id.agent) else { return self.unknown() };
         let Some(epoch) = agent.epochs.iter().rfind(|epoch| epoch.number == id.epoch) else {
-            return if agent.dropped.is_some_and(|dropped| id.epoch <= dropped) { Verdict::Ask } else { self.unknown() };
+            return if agent.dropped.is_some_and(|dropped| id.epoch <= dropped) {
+                Verdict::Ask
+            } else {
+                self.unknown()
+            };
         };
         // No lane of ours; the reader of bodies refuses such ids.
         let Some(counters) = epoch.lanes.get(usize::from(id.lane_number())) else { return Verdict::Ask };

@@ -101,8 +101,7 @@ impl Hot {
     pub fn next(&self, after: IngestSeq, wait: Duration) -> Next {
         let state = self.lock();
         let idle = |state: &mut State| state.durable <= after && !state.closed;
-        let (state, _) =
-            self.arrived.wait_timeout_while(state, wait, idle).unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self.arrived.wait_timeout_while(state, wait, idle).unwrap_or_else(PoisonError::into_inner);
         if state.durable <= after {
             return if state.closed { Next::Closed } else { Next::Idle };
         }

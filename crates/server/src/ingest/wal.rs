@@ -16,9 +16,9 @@
 //!   whether its bytes reached the disk. The same file is never fsynced twice in the hope that it works now.
 //! * [`scan::Scan`] reads segments back; damaged bytes cost their frame and are named.
 
+pub mod disk;
 pub mod frame;
 pub mod scan;
-pub mod disk;
 
 use std::collections::VecDeque;
 use std::io;

@@ -123,7 +123,8 @@ fn four_epochs_are_kept_and_older_ones_asked_for() {
 
 #[test]
 fn a_lost_state_asks() {
-    let mut state = Dedupe::forgetful();
+    let mut state = Dedupe::default();
+    state.forget();
     assert_eq!(state.check(id(1, 0)), Verdict::Ask);
     state.mark(id(1, 0));
     assert_eq!(state.check(id(1, 0)), Verdict::Duplicate);

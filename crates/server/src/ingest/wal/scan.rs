@@ -107,13 +107,7 @@ impl<'a> Scan<'a> {
 }
 
 fn place(header: &FrameHeader, offset: u64) -> Place {
-    Place {
-        segment: 0,
-        offset,
-        first: header.first,
-        accepted: header.accepted(),
-        received: header.received,
-    }
+    Place { segment: 0, offset, first: header.first, accepted: header.accepted(), received: header.received }
 }
 
 /// All places of `needle`; the log is searched only where it is damaged.

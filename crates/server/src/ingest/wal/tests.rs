@@ -29,7 +29,8 @@ fn open(dir: &Path) -> (Writer, Recovered, Vec<(u64, Vec<u8>)>) {
 /// A log of one segment with three frames: sequences 1-2, 3, 4-6.
 fn three(dir: &Path) -> (PathBuf, Vec<Place>) {
     let (mut writer, ..) = open(dir);
-    let places = [("one", 2), ("two", 1), ("three", 3)].map(|(text, items)| writer.append(&frame(text, items)).unwrap());
+    let places =
+        [("one", 2), ("two", 1), ("three", 3)].map(|(text, items)| writer.append(&frame(text, items)).unwrap());
     writer.unsynced().iter().for_each(|file| file.sync().unwrap());
     (path_of(dir, 1), places.to_vec())
 }
@@ -51,11 +52,8 @@ fn what_was_written_is_read_back_in_order() {
 fn frames_keep_everything() {
     let mut full = frame("payload", 9);
     full.accepted = Some([1, 5].into_iter().collect::<RoaringBitmap>());
-    full.origin = Some(frame::Origin {
-        agent: schema::AgentId::from_bytes([1, 2, 3, 4, 5, 6]),
-        epoch: 77,
-        nonce: u128::MAX - 3,
-    });
+    full.origin =
+        Some(frame::Origin { agent: schema::AgentId::from_bytes([1, 2, 3, 4, 5, 6]), epoch: 77, nonce: u128::MAX - 3 });
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, ..) = open(dir.path());
     let place = writer.append(&full).unwrap();
