@@ -17,6 +17,8 @@ pub(super) fn names(name: &str, known: &[String]) -> Vec<String> {
     let mut rated: Vec<_> = candidates.into_iter().filter_map(|other| Some((rate(name, other)?, other))).collect();
     rated.sort_unstable();
     rated.dedup();
+    let best = rated.first().map_or(0, |(rate, _)| *rate);
+    rated.retain(|(rate, _)| *rate < best + 10);
     rated.into_iter().take(MAX_NAMES).map(|(_, name)| name.to_owned()).collect()
 }
 
