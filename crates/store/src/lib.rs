@@ -9,6 +9,7 @@
 //! every event is indexed exactly once.
 #![warn(missing_docs)]
 
+pub mod embedded;
 pub mod memory;
 
 use std::sync::Arc;

@@ -1,0 +1,779 @@
+//! Buckets: documents grouped by value, and what is computed inside each group.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use regex::Regex;
+use roaring::RoaringBitmap;
+use schema::Timestamp;
+use schema::field::{self, Kind};
+use schema::search::value::{order, whole};
+use schema::search::{
+    Aggregation, Bucket, BucketRange, DateHistogram, FieldRef, Key as AnswerKey, Named, OrderBy, Outcome, Query, Scalar, Terms,
+};
+
+use super::dates::Dates;
+use super::metric::{self, Accumulator};
+use super::{Limits, Pass};
+use crate::SearchError;
+use crate::embedded::hits::Best;
+use crate::embedded::segment::{self, STRIDE, Values};
+use crate::embedded::{query, search, values};
+
+/// A value as the key of a map: numbers that are equal are one key.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Key {
+    Null,
+    Bool(bool),
+    Long(i64),
+    /// Bits of a double that is no whole number.
+    Double(u64),
+    Date(i64),
+    Ip(IpAddr),
+    Text(String),
+}
+
+impl Key {
+    pub(super) fn of(value: &Scalar) -> Self {
+        match value {
+            Scalar::Null => Self::Null,
+            Scalar::Bool(value) => Self::Bool(*value),
+            Scalar::Long(number) => Self::Long(*number),
+            Scalar::Double(number) => whole(*number).map_or(Self::Double(number.to_bits()), Self::Long),
+            Scalar::Date(time) => Self::Date(time.millis()),
+            Scalar::Ip(address) => Self::Ip(*address),
+            Scalar::Text(text) => Self::Text(text.clone()),
+        }
+    }
+}
+
+/// An aggregation being computed.
+pub(super) enum Collector {
+    Terms { groups: HashMap<Key, Group>, include: Option<Regex>, exclude: Option<Regex> },
+    Dates { groups: BTreeMap<i64, Group>, dates: Dates },
+    Histogram { groups: BTreeMap<i64, Group> },
+    /// `range`, `filters`: one group for each.
+    Listed(Vec<Group>),
+    /// `filter`, `missing`.
+    Single(Group),
+    Composite { groups: HashMap<Vec<Key>, (Vec<Scalar>, Group)>, dates: Vec<Option<Dates>> },
+    Hits { best: Option<Best>, total: u64 },
+    Metric(Accumulator),
+}
+
+/// Documents with something in common.
+pub(super) struct Group {
+    key: Scalar,
+    count: u64,
+    inner: Vec<Collector>,
+}
+
+impl Group {
+    fn new(key: Scalar, inner: &[Named]) -> Result<Self, SearchError> {
+        Ok(Self { key, count: 0, inner: inner.iter().map(Collector::new).collect::<Result<_, _>>()? })
+    }
+
+    fn collect(&mut self, inner: &[Named], docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
+        self.count += docs.len() as u64;
+        for (collector, named) in self.inner.iter_mut().zip(inner) {
+            collector.collect(named, docs, pass)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, key: AnswerKey, inner: &[Named], limits: &mut Limits) -> Result<Bucket, SearchError> {
+        let mut outcomes = Vec::with_capacity(inner.len());
+        for (collector, named) in self.inner.into_iter().zip(inner) {
+            outcomes.push((named.name.clone(), collector.finish(named, limits)?));
+        }
+        Ok(Bucket { key, count: self.count, inner: outcomes })
+    }
+}
+
+impl Collector {
+    pub(super) fn new(named: &Named) -> Result<Self, SearchError> {
+        let inner = named.inner.as_slice();
+        let groups = |many: usize| (0..many).map(|_| Group::new(Scalar::Null, inner)).collect::<Result<Vec<_>, _>>();
+        Ok(match &named.aggregation {
+            Aggregation::Terms(terms) => Self::Terms {
+                groups: HashMap::new(),
+                include: pattern(terms.include.as_deref())?,
+                exclude: pattern(terms.exclude.as_deref())?,
+            },
+            Aggregation::DateHistogram(spec) => Self::Dates { groups: BTreeMap::new(), dates: Dates::new(spec)? },
+            Aggregation::Histogram { .. } => Self::Histogram { groups: BTreeMap::new() },
+            Aggregation::Range { ranges, .. } => Self::Listed(groups(ranges.len())?),
+            Aggregation::Filters { filters, other } => Self::Listed(groups(filters.len() + usize::from(other.is_some()))?),
+            Aggregation::Filter(_) | Aggregation::Missing { .. } => Self::Single(Group::new(Scalar::Null, inner)?),
+            Aggregation::Composite { sources, .. } => {
+                let dates = |source: &(String, Aggregation, bool)| match &source.1 {
+                    Aggregation::DateHistogram(spec) => Dates::new(spec).map(Some),
+                    _ => Ok(None),
+                };
+                Self::Composite { groups: HashMap::new(), dates: sources.iter().map(dates).collect::<Result<_, _>>()? }
+            }
+            Aggregation::TopHits { size, sort } => Self::Hits { best: Some(Best::new(sort, None, *size)), total: 0 },
+            Aggregation::Metric(metric) => Self::Metric(Accumulator::new(metric)),
+        })
+    }
+
+    pub(super) fn collect(&mut self, named: &Named, docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
+        let inner = named.inner.as_slice();
+        match (self, &named.aggregation) {
+            (Self::Terms { groups, include, exclude }, Aggregation::Terms(terms)) => {
+                let wanted = |value: &Scalar| is_wanted(value, include.as_ref(), exclude.as_ref());
+                collect_terms(groups, terms, &wanted, inner, docs, pass)
+            }
+            (Self::Dates { groups, dates }, Aggregation::DateHistogram(spec)) => {
+                let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
+                for_each_number(&spec.field, docs, pass, |doc, value| {
+                    if let Some(key) = milliseconds(value).and_then(|ms| dates.key(ms)) {
+                        by_key.push((key, doc));
+                    }
+                })?;
+                collect_sorted(groups, by_key, |key| Scalar::Date(Timestamp::from_millis(key)), inner, pass)
+            }
+            (Self::Histogram { groups }, Aggregation::Histogram { field, interval, offset, .. }) => {
+                let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
+                for_each_number(field, docs, pass, |doc, value| {
+                    let number = values::number(value);
+                    if !number.is_nan() {
+                        by_key.push((step(number, *interval, *offset), doc));
+                    }
+                })?;
+                collect_sorted(groups, by_key, |key| Scalar::Double(step_start(key, *interval, *offset)), inner, pass)
+            }
+            (Self::Listed(groups), Aggregation::Range { field, ranges }) => {
+                collect_ranges(groups, field, ranges, inner, docs, pass)
+            }
+            (Self::Listed(groups), Aggregation::Filters { filters, other }) => {
+                let within: RoaringBitmap = docs.iter().copied().collect();
+                let mut rest = within.clone();
+                for (group, (_, filter)) in groups.iter_mut().zip(filters) {
+                    let found = query::matching(pass.segment, filter, &within, pass.context)?;
+                    rest -= &found;
+                    group.collect(inner, &found.iter().collect::<Vec<_>>(), pass)?;
+                }
+                match groups.last_mut().filter(|_| other.is_some()) {
+                    Some(group) => group.collect(inner, &rest.iter().collect::<Vec<_>>(), pass),
+                    None => Ok(()),
+                }
+            }
+            (Self::Single(group), Aggregation::Filter(filter)) => collect_matching(group, filter, inner, docs, pass),
+            (Self::Single(group), Aggregation::Missing { field }) => {
+                let without = Query::Exists { name: field.name() }.negate();
+                collect_matching(group, &without, inner, docs, pass)
+            }
+            (Self::Composite { groups, dates }, Aggregation::Composite { sources, after, .. }) => {
+                collect_composite(groups, dates, sources, after.as_deref(), inner, docs, pass)
+            }
+            (Self::Hits { best: Some(best), total }, _) => {
+                *total += docs.len() as u64;
+                best.look(pass.segment, pass.stream, &docs.iter().copied().collect(), pass.context)
+            }
+            (Self::Metric(accumulator), Aggregation::Metric(metric)) => accumulator.collect(metric, docs, pass),
+            // A collector is made for its own aggregation.
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn finish(self, named: &Named, limits: &mut Limits) -> Result<Outcome, SearchError> {
+        let inner = named.inner.as_slice();
+        match (self, &named.aggregation) {
+            (Self::Terms { groups, .. }, Aggregation::Terms(terms)) => finish_terms(groups, terms, inner, limits),
+            (Self::Dates { groups, dates }, Aggregation::DateHistogram(spec)) => {
+                finish_dates(groups, &dates, spec, inner, limits)
+            }
+            (Self::Histogram { groups }, Aggregation::Histogram { interval, offset, min_doc_count, .. }) => {
+                let next = |key: i64| key.checked_add(1);
+                let key = |key| Scalar::Double(step_start(key, *interval, *offset));
+                finish_sorted(groups, *min_doc_count, None, next, key, inner, limits)
+            }
+            (Self::Listed(groups), Aggregation::Range { ranges, .. }) => {
+                limits.answered(groups.len())?;
+                let keys = ranges.iter().map(range_key);
+                let buckets = groups.into_iter().zip(keys).map(|(group, key)| group.finish(key, inner, limits));
+                Ok(exact(buckets.collect::<Result<_, _>>()?))
+            }
+            (Self::Listed(groups), Aggregation::Filters { filters, other }) => {
+                limits.answered(groups.len())?;
+                let names = filters.iter().map(|(name, _)| name).chain(other).map(|name| AnswerKey::Name(name.clone()));
+                let buckets = groups.into_iter().zip(names).map(|(group, key)| group.finish(key, inner, limits));
+                Ok(exact(buckets.collect::<Result<_, _>>()?))
+            }
+            (Self::Single(group), _) => Ok(Outcome::Single(Box::new(group.finish(AnswerKey::Only, inner, limits)?))),
+            (Self::Composite { groups, .. }, Aggregation::Composite { sources, size, .. }) => {
+                finish_composite(groups, sources, *size, inner, limits)
+            }
+            (Self::Hits { best, total }, _) => {
+                let found = best.map(Best::into_found).unwrap_or_default();
+                Ok(Outcome::Hits { total, hits: search::hits(&found)? })
+            }
+            (Self::Metric(accumulator), Aggregation::Metric(metric)) => Ok(accumulator.outcome(metric)),
+            _ => Ok(Outcome::Number(None)),
+        }
+    }
+}
+
+fn pattern(text: Option<&str>) -> Result<Option<Regex>, SearchError> {
+    let compiled = text.map(|text| schema::search::pattern::regexp(text, false)).transpose();
+    compiled.map_err(|error| SearchError::Refused { reason: error.to_string() })
+}
+
+fn is_wanted(value: &Scalar, include: Option<&Regex>, exclude: Option<&Regex>) -> bool {
+    if include.is_none() && exclude.is_none() {
+        return true;
+    }
+    let text = match value {
+        Scalar::Text(text) => text.clone(),
+        Scalar::Long(number) => number.to_string(),
+        Scalar::Double(number) => number.to_string(),
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Ip(address) => address.to_string(),
+        Scalar::Date(time) => time.to_string(),
+        Scalar::Null => return false,
+    };
+    include.is_none_or(|regex| regex.is_match(&text)) && !exclude.is_some_and(|regex| regex.is_match(&text))
+}
+
+fn collect_matching(
+    group: &mut Group,
+    filter: &Query,
+    inner: &[Named],
+    docs: &[u32],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    let within: RoaringBitmap = docs.iter().copied().collect();
+    let found = query::matching(pass.segment, filter, &within, pass.context)?;
+    group.collect(inner, &found.iter().collect::<Vec<_>>(), pass)
+}
+
+fn collect_terms(
+    groups: &mut HashMap<Key, Group>,
+    terms: &Terms,
+    wanted: &dyn Fn(&Scalar) -> bool,
+    inner: &[Named],
+    docs: &[u32],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    let odd = values::odd(pass.segment, &terms.field)?;
+    if odd.is_empty() && terms.missing.is_none() && terms.field != FieldRef::Known(field::EVENT_ID) {
+        let segment = pass.segment.clone();
+        if let Some((Values::Text(column), key)) = segment.place(&terms.field)? {
+            return collect_ordinals(groups, column, key, &terms.field, wanted, inner, docs, pass);
+        }
+    }
+    let mut by_key: HashMap<Key, (Scalar, Vec<u32>)> = HashMap::new();
+    for batch in docs.chunks(STRIDE) {
+        pass.context.check()?;
+        for (&doc, mut found) in batch.iter().zip(values::of_field(pass.segment, &terms.field, batch)?) {
+            if found.is_empty() {
+                found.extend(terms.missing.clone());
+            }
+            for value in found.into_iter().filter(wanted) {
+                let (_, docs) = by_key.entry(Key::of(&value)).or_insert_with(|| (value, Vec::new()));
+                if docs.last() != Some(&doc) {
+                    docs.push(doc);
+                }
+            }
+        }
+    }
+    for (key, (value, docs)) in by_key {
+        group_of(groups, key, value, inner, pass.limits)?.collect(inner, &docs, pass)?;
+    }
+    Ok(())
+}
+
+fn group_of<'g>(
+    groups: &'g mut HashMap<Key, Group>,
+    key: Key,
+    value: Scalar,
+    inner: &[Named],
+    limits: &mut Limits,
+) -> Result<&'g mut Group, SearchError> {
+    Ok(match groups.entry(key) {
+        Entry::Occupied(group) => group.into_mut(),
+        Entry::Vacant(place) => {
+            limits.bucket(if let Scalar::Text(text) = &value { 2 * text.len() } else { 0 })?;
+            place.insert(Group::new(value, inner)?)
+        }
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call; a struct for it would only name them twice")]
+fn collect_ordinals(
+    groups: &mut HashMap<Key, Group>,
+    column: &tantivy::columnar::StrColumn,
+    key: Option<&str>,
+    field: &FieldRef,
+    wanted: &dyn Fn(&Scalar) -> bool,
+    inner: &[Named],
+    docs: &[u32],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    let range = match key {
+        Some(key) => segment::ordinals(column, key)?,
+        None => 0..column.dictionary().num_terms() as u64,
+    };
+    let place = |ord: u64| usize::try_from(ord - range.start).ok().filter(|_| range.contains(&ord));
+    let mut counts = vec![0_u32; usize::try_from(range.end - range.start).unwrap_or(0)];
+    for_each_ordinal(column, docs, pass, |_, ord| {
+        if let Some(place) = range.contains(&ord).then(|| place(ord)).flatten() {
+            counts[place] += 1;
+        }
+    })?;
+    let ords: Vec<u64> = (range.start..range.end).zip(&counts).filter(|(_, count)| **count > 0).map(|(ord, _)| ord).collect();
+    let scalars: Vec<Scalar> =
+        segment::terms_at(column, &ords)?.iter().map(|term| values::of_term(term, key, field.kind())).collect();
+    if inner.is_empty() {
+        for (&ord, value) in ords.iter().zip(scalars) {
+            if wanted(&value) {
+                let count = place(ord).map_or(0, |place| counts[place]);
+                group_of(groups, Key::of(&value), value, inner, pass.limits)?.count += u64::from(count);
+            }
+        }
+        return Ok(());
+    }
+    // Counting sort of the documents by ordinal.
+    let mut starts = Vec::with_capacity(counts.len() + 1);
+    let mut sum = 0_usize;
+    for &count in &counts {
+        starts.push(sum);
+        sum += count as usize;
+    }
+    starts.push(sum);
+    let mut next = starts.clone();
+    let mut sorted = vec![0_u32; sum];
+    for_each_ordinal(column, docs, pass, |doc, ord| {
+        if let Some(place) = range.contains(&ord).then(|| place(ord)).flatten() {
+            sorted[next[place]] = doc;
+            next[place] += 1;
+        }
+    })?;
+    for (&ord, value) in ords.iter().zip(scalars) {
+        if !wanted(&value) {
+            continue;
+        }
+        if let Some(place) = place(ord) {
+            let docs = &sorted[starts[place]..starts[place + 1]];
+            group_of(groups, Key::of(&value), value, inner, pass.limits)?.collect(inner, docs, pass)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each value of each document once.
+fn for_each_ordinal(
+    column: &tantivy::columnar::StrColumn,
+    docs: &[u32],
+    pass: &Pass<'_>,
+    mut each: impl FnMut(u32, u64),
+) -> Result<(), SearchError> {
+    use tantivy::columnar::ColumnIndex;
+    let ords = column.ords();
+    let mut block = vec![0_u64; STRIDE];
+    let mut several: Vec<u64> = Vec::new();
+    for batch in docs.chunks(STRIDE) {
+        pass.context.check()?;
+        match &ords.index {
+            ColumnIndex::Full => {
+                ords.values.get_vals(batch, &mut block[..batch.len()]);
+                batch.iter().zip(&block).for_each(|(&doc, &ord)| each(doc, ord));
+            }
+            ColumnIndex::Multivalued(_) => {
+                for &doc in batch {
+                    several.clear();
+                    several.extend(ords.values_for_doc(doc));
+                    several.sort_unstable();
+                    several.dedup();
+                    several.iter().for_each(|&ord| each(doc, ord));
+                }
+            }
+            _ => batch.iter().for_each(|&doc| ords.values_for_doc(doc).for_each(|ord| each(doc, ord))),
+        }
+    }
+    Ok(())
+}
+
+/// Each value of a field, for histograms; a document comes as often as it has values in different buckets.
+fn for_each_number(
+    field: &FieldRef,
+    docs: &[u32],
+    pass: &Pass<'_>,
+    mut each: impl FnMut(u32, &Scalar),
+) -> Result<(), SearchError> {
+    use tantivy::columnar::ColumnIndex;
+    let odd = values::odd(pass.segment, field)?;
+    let is_date = field.kind() == Kind::Date;
+    let scalar = |value: i64| if is_date { Scalar::Date(Timestamp::from_millis(value)) } else { Scalar::Long(value) };
+    let place = pass.segment.place(field)?;
+    if let (Some((Values::Long(column), None)), true) = (place, odd.is_empty()) {
+        let mut block = vec![0_i64; STRIDE];
+        for batch in docs.chunks(STRIDE) {
+            pass.context.check()?;
+            if matches!(column.index, ColumnIndex::Full) {
+                column.values.get_vals(batch, &mut block[..batch.len()]);
+                batch.iter().zip(&block).for_each(|(&doc, &value)| each(doc, &scalar(value)));
+            } else {
+                batch.iter().for_each(|&doc| column.values_for_doc(doc).for_each(|value| each(doc, &scalar(value))));
+            }
+        }
+        return Ok(());
+    }
+    for batch in docs.chunks(STRIDE) {
+        pass.context.check()?;
+        for (&doc, found) in batch.iter().zip(values::of_field(pass.segment, field, batch)?) {
+            found.iter().for_each(|value| each(doc, value));
+        }
+    }
+    Ok(())
+}
+
+fn milliseconds(value: &Scalar) -> Option<i64> {
+    match value {
+        Scalar::Date(time) => Some(time.millis()),
+        Scalar::Long(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn collect_sorted(
+    groups: &mut BTreeMap<i64, Group>,
+    mut by_key: Vec<(i64, u32)>,
+    value: impl Fn(i64) -> Scalar,
+    inner: &[Named],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    if !by_key.is_sorted() {
+        by_key.sort_unstable();
+    }
+    by_key.dedup();
+    let mut docs = Vec::new();
+    for run in by_key.chunk_by(|a, b| a.0 == b.0) {
+        docs.clear();
+        docs.extend(run.iter().map(|&(_, doc)| doc));
+        let key = run[0].0;
+        if let std::collections::btree_map::Entry::Vacant(place) = groups.entry(key) {
+            pass.limits.bucket(0)?;
+            place.insert(Group::new(value(key), inner)?);
+        }
+        if let Some(group) = groups.get_mut(&key) {
+            group.collect(inner, &docs, pass)?;
+        }
+    }
+    Ok(())
+}
+
+fn collect_ranges(
+    groups: &mut [Group],
+    field: &FieldRef,
+    ranges: &[BucketRange],
+    inner: &[Named],
+    docs: &[u32],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    let mut within: Vec<Vec<u32>> = vec![Vec::new(); ranges.len()];
+    for_each_number(field, docs, pass, |doc, value| {
+        for (range, docs) in ranges.iter().zip(&mut within) {
+            if is_in(value, range) && docs.last() != Some(&doc) {
+                docs.push(doc);
+            }
+        }
+    })?;
+    for (group, docs) in groups.iter_mut().zip(&within) {
+        group.collect(inner, docs, pass)?;
+    }
+    Ok(())
+}
+
+fn is_in(value: &Scalar, range: &BucketRange) -> bool {
+    let above = |from: &Scalar| schema::search::value::compare(value, from).is_some_and(std::cmp::Ordering::is_ge);
+    let below = |to: &Scalar| schema::search::value::compare(value, to).is_some_and(std::cmp::Ordering::is_lt);
+    range.from.as_ref().is_none_or(above) && range.to.as_ref().is_none_or(below)
+}
+
+type Combined = HashMap<Vec<Key>, (Vec<Scalar>, Group)>;
+
+fn collect_composite(
+    groups: &mut Combined,
+    dates: &mut [Option<Dates>],
+    sources: &[(String, Aggregation, bool)],
+    after: Option<&[Scalar]>,
+    inner: &[Named],
+    docs: &[u32],
+    pass: &mut Pass<'_>,
+) -> Result<(), SearchError> {
+    let mut by_key: HashMap<Vec<Key>, (Vec<Scalar>, Vec<u32>)> = HashMap::new();
+    for batch in docs.chunks(STRIDE) {
+        pass.context.check()?;
+        let mut columns = Vec::with_capacity(sources.len());
+        for ((_, source, _), dates) in sources.iter().zip(&mut *dates) {
+            columns.push(source_values(source, dates.as_mut(), batch, pass)?);
+        }
+        for (at, &doc) in batch.iter().enumerate() {
+            for combination in combinations(&columns, at) {
+                if after.is_some_and(|after| composite_order(&combination, after, sources).is_le()) {
+                    continue;
+                }
+                let key = combination.iter().map(Key::of).collect();
+                let (_, docs) = by_key.entry(key).or_insert_with(|| (combination, Vec::new()));
+                if docs.last() != Some(&doc) {
+                    docs.push(doc);
+                }
+            }
+        }
+    }
+    for (key, (combination, docs)) in by_key {
+        let (_, group) = match groups.entry(key) {
+            Entry::Occupied(group) => group.into_mut(),
+            Entry::Vacant(place) => {
+                pass.limits.bucket(64 * combination.len())?;
+                place.insert((combination, Group::new(Scalar::Null, inner)?))
+            }
+        };
+        group.collect(inner, &docs, pass)?;
+    }
+    Ok(())
+}
+
+fn source_values(
+    source: &Aggregation,
+    dates: Option<&mut Dates>,
+    docs: &[u32],
+    pass: &Pass<'_>,
+) -> Result<Vec<Vec<Scalar>>, SearchError> {
+    match (source, dates) {
+        (Aggregation::Terms(terms), _) => {
+            let mut found = values::of_field(pass.segment, &terms.field, docs)?;
+            if let Some(missing) = &terms.missing {
+                found.iter_mut().filter(|values| values.is_empty()).for_each(|values| values.push(missing.clone()));
+            }
+            Ok(found)
+        }
+        (Aggregation::DateHistogram(spec), Some(dates)) => {
+            let mut bucket = |value: &Scalar| {
+                let key = milliseconds(value).and_then(|ms| dates.key(ms))?;
+                Some(Scalar::Date(Timestamp::from_millis(key)))
+            };
+            let found = values::of_field(pass.segment, &spec.field, docs)?;
+            Ok(found.iter().map(|values| values.iter().filter_map(&mut bucket).collect()).collect())
+        }
+        (Aggregation::Histogram { field, interval, offset, .. }, _) => {
+            let bucket = |value: &Scalar| {
+                let number = values::number(value);
+                (!number.is_nan()).then(|| Scalar::Double(step_start(step(number, *interval, *offset), *interval, *offset)))
+            };
+            let found = values::of_field(pass.segment, field, docs)?;
+            Ok(found.iter().map(|values| values.iter().filter_map(bucket).collect()).collect())
+        }
+        _ => Err(SearchError::Refused { reason: "a composite has terms, date_histogram and histogram as sources".to_owned() }),
+    }
+}
+
+/// All combinations of a document's values, none if a source has no value.
+fn combinations(columns: &[Vec<Vec<Scalar>>], at: usize) -> Vec<Vec<Scalar>> {
+    columns.iter().fold(vec![Vec::new()], |made, column| {
+        let extend = |start: &Vec<Scalar>| {
+            let start = start.clone();
+            column[at].iter().map(move |value| {
+                let mut longer = start.clone();
+                longer.push(value.clone());
+                longer
+            })
+        };
+        made.iter().flat_map(extend).collect()
+    })
+}
+
+fn composite_order(a: &[Scalar], b: &[Scalar], sources: &[(String, Aggregation, bool)]) -> std::cmp::Ordering {
+    for ((a, b), (_, _, descending)) in a.iter().zip(b).zip(sources) {
+        let found = if *descending { order(b, a) } else { order(a, b) };
+        if found.is_ne() {
+            return found;
+        }
+    }
+    std::cmp::Ordering::Equal
+}
+
+fn finish_composite(
+    groups: Combined,
+    sources: &[(String, Aggregation, bool)],
+    size: usize,
+    inner: &[Named],
+    limits: &mut Limits,
+) -> Result<Outcome, SearchError> {
+    let mut found: Vec<(Vec<Scalar>, Group)> = groups.into_values().collect();
+    found.sort_by(|a, b| composite_order(&a.0, &b.0, sources));
+    found.truncate(size);
+    limits.answered(found.len())?;
+    let after = found.last().map(|(key, _)| key.clone());
+    let mut buckets = Vec::with_capacity(found.len());
+    for (key, group) in found {
+        let named = sources.iter().map(|(name, _, _)| name.clone()).zip(key).collect();
+        buckets.push(group.finish(AnswerKey::Composite(named), inner, limits)?);
+    }
+    Ok(Outcome::Buckets { buckets, other_count: 0, error_bound: 0, after })
+}
+
+fn finish_terms(
+    groups: HashMap<Key, Group>,
+    terms: &Terms,
+    inner: &[Named],
+    limits: &mut Limits,
+) -> Result<Outcome, SearchError> {
+    let all: u64 = groups.values().map(|group| group.count).sum();
+    let mut groups: Vec<Group> = groups.into_values().filter(|group| group.count >= terms.min_doc_count.max(1)).collect();
+    let by_metric = terms.order.iter().any(|order| matches!(order.by, OrderBy::Metric(..)));
+    let mut buckets = Vec::new();
+    if by_metric {
+        // The order needs every bucket's metrics, so all are finished; their number is bounded by memory already.
+        let mut free = Limits { buckets: usize::MAX, bytes: usize::MAX };
+        for group in groups {
+            let key = AnswerKey::Value(group.key.clone());
+            buckets.push(group.finish(key, inner, &mut free)?);
+        }
+        buckets.sort_by(|a, b| bucket_order(a, b, terms));
+        buckets.truncate(terms.size);
+        limits.answered(buckets.len())?;
+    } else {
+        let compare = |a: &Group, b: &Group| group_order(a, b, terms);
+        if groups.len() > terms.size && terms.size > 0 {
+            groups.select_nth_unstable_by(terms.size - 1, compare);
+        }
+        groups.truncate(terms.size);
+        groups.sort_by(compare);
+        limits.answered(groups.len())?;
+        for group in groups {
+            let key = AnswerKey::Value(group.key.clone());
+            buckets.push(group.finish(key, inner, limits)?);
+        }
+    }
+    let shown: u64 = buckets.iter().map(|bucket| bucket.count).sum();
+    Ok(Outcome::Buckets { buckets, other_count: all - shown, error_bound: 0, after: None })
+}
+
+fn group_order(a: &Group, b: &Group, terms: &Terms) -> std::cmp::Ordering {
+    for wanted in &terms.order {
+        let found = match wanted.by {
+            OrderBy::Count => a.count.cmp(&b.count),
+            OrderBy::Key | OrderBy::Metric(..) => order(&a.key, &b.key),
+        };
+        let found = if wanted.descending { found.reverse() } else { found };
+        if found.is_ne() {
+            return found;
+        }
+    }
+    order(&a.key, &b.key)
+}
+
+fn bucket_order(a: &Bucket, b: &Bucket, terms: &Terms) -> std::cmp::Ordering {
+    let key = |bucket: &Bucket| match &bucket.key {
+        AnswerKey::Value(value) => value.clone(),
+        _ => Scalar::Null,
+    };
+    for wanted in &terms.order {
+        let found = match &wanted.by {
+            OrderBy::Count => a.count.cmp(&b.count),
+            OrderBy::Key => order(&key(a), &key(b)),
+            OrderBy::Metric(name, which) => {
+                let number = |bucket: &Bucket| bucket.inner(name).and_then(|outcome| metric::named_value(outcome, which));
+                match (number(a), number(b)) {
+                    (Some(a), Some(b)) => a.total_cmp(&b),
+                    // Without a number last, whatever the direction.
+                    (None, Some(_)) => return std::cmp::Ordering::Greater,
+                    (Some(_), None) => return std::cmp::Ordering::Less,
+                    (None, None) => std::cmp::Ordering::Equal,
+                }
+            }
+        };
+        let found = if wanted.descending { found.reverse() } else { found };
+        if found.is_ne() {
+            return found;
+        }
+    }
+    order(&key(a), &key(b))
+}
+
+fn finish_dates(
+    groups: BTreeMap<i64, Group>,
+    dates: &Dates,
+    spec: &DateHistogram,
+    inner: &[Named],
+    limits: &mut Limits,
+) -> Result<Outcome, SearchError> {
+    let mut edges = Dates::new(spec)?;
+    let bounds = spec.extended_bounds.and_then(|(from, to)| Some((edges.key(from.millis())?, edges.key(to.millis())?)));
+    let key = |key| Scalar::Date(Timestamp::from_millis(key));
+    finish_sorted(groups, spec.min_doc_count, bounds, |key| dates.next(key), key, inner, limits)
+}
+
+/// Buckets in key order; with a minimum of 0 the holes are filled.
+fn finish_sorted(
+    mut groups: BTreeMap<i64, Group>,
+    min_doc_count: u64,
+    bounds: Option<(i64, i64)>,
+    next: impl Fn(i64) -> Option<i64>,
+    value: impl Fn(i64) -> Scalar,
+    inner: &[Named],
+    limits: &mut Limits,
+) -> Result<Outcome, SearchError> {
+    if min_doc_count == 0 {
+        let first = groups.keys().next().copied().into_iter().chain(bounds.map(|bounds| bounds.0)).min();
+        let last = groups.keys().next_back().copied().into_iter().chain(bounds.map(|bounds| bounds.1)).max();
+        let mut at = first;
+        while let (Some(key), Some(last)) = (at, last) {
+            if key > last {
+                break;
+            }
+            if let std::collections::btree_map::Entry::Vacant(place) = groups.entry(key) {
+                limits.bucket(0)?;
+                place.insert(Group::new(value(key), inner)?);
+            }
+            at = next(key);
+        }
+    }
+    let groups: Vec<Group> = groups.into_values().filter(|group| group.count >= min_doc_count).collect();
+    limits.answered(groups.len())?;
+    let mut buckets = Vec::with_capacity(groups.len());
+    for group in groups {
+        let key = AnswerKey::Value(group.key.clone());
+        buckets.push(group.finish(key, inner, limits)?);
+    }
+    Ok(exact(buckets))
+}
+
+fn exact(buckets: Vec<Bucket>) -> Outcome {
+    Outcome::Buckets { buckets, other_count: 0, error_bound: 0, after: None }
+}
+
+fn range_key(range: &BucketRange) -> AnswerKey {
+    let bound = |bound: &Option<Scalar>| bound.as_ref().map_or_else(|| "*".to_owned(), shown);
+    let name = range.key.clone().unwrap_or_else(|| format!("{}-{}", bound(&range.from), bound(&range.to)));
+    AnswerKey::Range { name, from: range.from.clone(), to: range.to.clone() }
+}
+
+fn shown(value: &Scalar) -> String {
+    match value {
+        Scalar::Null => "*".to_owned(),
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Long(number) => number.to_string(),
+        Scalar::Double(number) => format!("{number:?}"),
+        Scalar::Date(time) => time.to_string(),
+        Scalar::Ip(address) => address.to_string(),
+        Scalar::Text(text) => text.clone(),
+    }
+}
+
+/// Number of a bucket of a histogram. Beyond 64 bits buckets are one.
+fn step(value: f64, interval: f64, offset: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, see above")]
+    let step = ((value - offset) / interval).floor() as i64;
+    step
+}
+
+fn step_start(step: i64, interval: f64, offset: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "keys are doubles")]
+    let start = step as f64 * interval + offset;
+    start
+}
