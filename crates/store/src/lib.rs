@@ -68,8 +68,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As [`Self::search`].
-    fn scan(&self, search: &Search, context: &Context, sink: &mut dyn FnMut(Vec<Event>) -> bool)
-    -> Result<(), SearchError>;
+    fn scan(
+        &self,
+        search: &Search,
+        context: &Context,
+        sink: &mut dyn FnMut(Vec<Event>) -> bool,
+    ) -> Result<(), SearchError>;
 
     /// Dotted names of all fields that any event of these streams has (empty: all streams).
     fn fields(&self, streams: &[Stream]) -> Vec<String>;

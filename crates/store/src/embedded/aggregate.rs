@@ -40,7 +40,9 @@ impl Limits {
 
     fn bytes(&mut self, bytes: usize) -> Result<(), SearchError> {
         self.bytes = self.bytes.checked_sub(bytes).ok_or_else(|| {
-            SearchError::TooLarge("its aggregations do not fit the memory of a search; narrow the time or the query".to_owned())
+            SearchError::TooLarge(
+                "its aggregations do not fit the memory of a search; narrow the time or the query".to_owned(),
+            )
         })?;
         Ok(())
     }
@@ -48,7 +50,9 @@ impl Limits {
     /// Buckets in the answer.
     fn answered(&mut self, buckets: usize) -> Result<(), SearchError> {
         self.buckets = self.buckets.checked_sub(buckets).ok_or_else(|| {
-            SearchError::TooLarge("its aggregations have more buckets than a search may return; ask for fewer".to_owned())
+            SearchError::TooLarge(
+                "its aggregations have more buckets than a search may return; ask for fewer".to_owned(),
+            )
         })?;
         Ok(())
     }

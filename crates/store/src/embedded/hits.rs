@@ -36,9 +36,7 @@ pub(super) struct Best {
 
 impl Best {
     pub(super) fn new(sorts: &[Sort], after: Option<Vec<Scalar>>, wanted: usize) -> Self {
-        let newest = || {
-            vec![Sort { field: FieldRef::Known(field::TIMESTAMP), descending: true, missing_first: false }]
-        };
+        let newest = || vec![Sort { field: FieldRef::Known(field::TIMESTAMP), descending: true, missing_first: false }];
         let sorts = if sorts.is_empty() { newest() } else { sorts.to_vec() };
         Self { sorts, after, wanted, found: Vec::new() }
     }
@@ -107,8 +105,12 @@ impl Best {
             context.check()?;
             let columns = values::of_docs(segment, &fields, batch)?;
             for (at, &doc) in batch.iter().enumerate() {
-                let mut key: Vec<Scalar> =
-                    self.sorts.iter().zip(&columns.fields).map(|(sort, column)| one_of(&column[at], sort.descending)).collect();
+                let mut key: Vec<Scalar> = self
+                    .sorts
+                    .iter()
+                    .zip(&columns.fields)
+                    .map(|(sort, column)| one_of(&column[at], sort.descending))
+                    .collect();
                 key.push(Scalar::Text(columns.ids[at].clone()));
                 if self.after.as_ref().is_none_or(|after| self.compare(&key, after) == Ordering::Greater) {
                     self.found.push(Candidate { segment: segment.clone(), doc, stream, key });
@@ -148,7 +150,9 @@ impl Best {
         let FieldRef::Known(known) = sort.field else { return Ok(None) };
         let keys = match (segment.values(known)?, known.kind()) {
             (Some(Values::Long(column)), _) => Keys::Number(column),
-            (Some(Values::Text(column)), Kind::Keyword | Kind::Path) if known != field::EVENT_ID => Keys::Ordinal(column),
+            (Some(Values::Text(column)), Kind::Keyword | Kind::Path) if known != field::EVENT_ID => {
+                Keys::Ordinal(column)
+            }
             _ => return Ok(None),
         };
         Ok(Some(Local { keys, sort: sort.clone() }))
@@ -168,8 +172,20 @@ fn one_of(values: &[Scalar], descending: bool) -> Scalar {
 fn compare(a: &Scalar, b: &Scalar, descending: bool, missing_first: bool) -> Ordering {
     match (a == &Scalar::Null, b == &Scalar::Null) {
         (true, true) => Ordering::Equal,
-        (true, false) => if missing_first { Ordering::Less } else { Ordering::Greater },
-        (false, true) => if missing_first { Ordering::Greater } else { Ordering::Less },
+        (true, false) => {
+            if missing_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
+        (false, true) => {
+            if missing_first {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
         (false, false) => {
             let order = value::order(a, b);
             if descending { order.reverse() } else { order }
@@ -198,7 +214,13 @@ struct Edge {
 
 impl Local<'_> {
     /// The best documents; ties at the edge are all kept, up to what can be compared by id here.
-    fn best(&self, best: &Best, segment: &Segment, docs: &RoaringBitmap, context: &Context) -> Result<Vec<u32>, SearchError> {
+    fn best(
+        &self,
+        best: &Best,
+        segment: &Segment,
+        docs: &RoaringBitmap,
+        context: &Context,
+    ) -> Result<Vec<u32>, SearchError> {
         let start = match best.after.as_ref().and_then(|after| after.first()) {
             Some(after) => match self.edge(after)? {
                 Some(edge) => Some(edge),
@@ -264,7 +286,9 @@ impl Local<'_> {
                 Some(match column.dictionary().term_ord_or_next(text.as_bytes())? {
                     TermOrdHit::Exact(ord) => Edge { key: rank(place(ord)), inclusive: true },
                     // Between two terms: what is before `ord` is smaller than the value.
-                    TermOrdHit::Next(ord) if self.sort.descending => Edge { key: rank(place(ord) - 1), inclusive: true },
+                    TermOrdHit::Next(ord) if self.sort.descending => {
+                        Edge { key: rank(place(ord) - 1), inclusive: true }
+                    }
                     TermOrdHit::Next(ord) => Edge { key: place(ord), inclusive: true },
                 })
             }

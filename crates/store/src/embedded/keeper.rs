@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// ... and after so long while nobody does.
 const LATER: Duration = Duration::from_secs(10);
 /// "Somebody searches" means: within the last minute.
-const ATTENTION: Duration = Duration::from_mins(1);
+const ATTENTION: Duration = Duration::from_secs(60);
 /// How long a search waits for a commit of events that are older than [`SOON`]. With it every event is found two seconds
 /// after its append; usually a commit takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -151,10 +151,10 @@ impl Keeper {
     pub(super) fn stop(&mut self, shared: &Shared) {
         shared.progress.state().stop = true;
         shared.progress.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                tracing::error!("the store's keeper had panicked");
-            }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's keeper had panicked");
         }
     }
 }
@@ -162,13 +162,11 @@ impl Keeper {
 fn keep(shared: &Shared) {
     let mut last_look = Instant::now();
     while let Some(due) = wait(shared) {
-        if due {
-            if let Err(error) = shared.commit() {
-                tracing::warn!(%error, "could not commit, trying again");
-                // The caller of `append` hears it too; here only the pace must not be that of a spinning disk check.
-                shared.progress.state().commit_wanted = false;
-                shared.progress.state().pending_since = Some(Instant::now());
-            }
+        if due && let Err(error) = shared.commit() {
+            tracing::warn!(%error, "could not commit, trying again");
+            // The caller of `append` hears it too; here only the pace must not be that of a spinning disk check.
+            shared.progress.state().commit_wanted = false;
+            shared.progress.state().pending_since = Some(Instant::now());
         }
         if last_look.elapsed() >= Duration::from_secs(5) {
             last_look = Instant::now();

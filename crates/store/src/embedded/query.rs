@@ -165,14 +165,14 @@ impl Eval<'_> {
     /// By the postings of a keyword or keyed field.
     fn terms(&self, query: &Query, field: &FieldRef) -> Result<RoaringBitmap, SearchError> {
         let Some((column, key)) = self.segment.postings_of(field) else { return Ok(RoaringBitmap::new()) };
-        if key.is_none() {
-            if let Some(values) = exact_terms(query) {
-                let mut docs = RoaringBitmap::new();
-                for value in values {
-                    docs |= self.segment.with_term(column, &value)?;
-                }
-                return Ok(docs);
+        if key.is_none()
+            && let Some(values) = exact_terms(query)
+        {
+            let mut docs = RoaringBitmap::new();
+            for value in values {
+                docs |= self.segment.with_term(column, &value)?;
             }
+            return Ok(docs);
         }
         let key_part = key.map_or_else(String::new, |key| format!("{key}{NUL}"));
         let literal = literal_prefix(query);
@@ -206,7 +206,9 @@ impl Eval<'_> {
                     return self.verified(query, &(self.segment.has(known)? & within));
                 }
                 let candidates = self.with_all(column, &tokens, within)?;
-                if let [token] = tokens.as_slice() && !words::is_hashed(token) {
+                if let [token] = tokens.as_slice()
+                    && !words::is_hashed(token)
+                {
                     return Ok(candidates);
                 }
                 self.verified(query, &candidates)
@@ -315,7 +317,9 @@ impl Eval<'_> {
                     .values_for_doc(doc)
                     .any(|ms| matcher.matches(probe.with(Value::Date(Timestamp::from_millis(ms))))),
                 Values::Long(column) => column.values_for_doc(doc).any(|n| matcher.matches(probe.with(Value::Long(n)))),
-                Values::Double(column) => column.values_for_doc(doc).any(|n| matcher.matches(probe.with(Value::Double(n)))),
+                Values::Double(column) => {
+                    column.values_for_doc(doc).any(|n| matcher.matches(probe.with(Value::Double(n))))
+                }
                 Values::Bool(column) => column.values_for_doc(doc).any(|b| matcher.matches(probe.with(Value::Bool(b)))),
                 Values::Text(_) => false,
             })
@@ -341,7 +345,11 @@ impl Eval<'_> {
         for from in (0..documents).step_by(chunk as usize) {
             self.context.check()?;
             found.clear();
-            column.get_docids_for_value_range(range.clone(), from..documents.min(from.saturating_add(chunk)), &mut found);
+            column.get_docids_for_value_range(
+                range.clone(),
+                from..documents.min(from.saturating_add(chunk)),
+                &mut found,
+            );
             found.dedup();
             let chunk = RoaringBitmap::from_sorted_iter(found.iter().copied());
             docs |= chunk.map_err(|error| SearchError::Failed(format!("column out of order: {error}")))?;
@@ -487,7 +495,11 @@ fn cost(query: &Query) -> u8 {
         Query::Phrase { field: None, text } if words::tokens(text).len() == 1 => 1,
         Query::Prefix { .. } => 2,
         Query::Range(_) | Query::Exists { .. } | Query::Bool(_) => 3,
-        Query::Cidr { .. } | Query::Wildcard { .. } | Query::Regexp { .. } | Query::Fuzzy { .. } | Query::AnyWildcard { .. } => 4,
+        Query::Cidr { .. }
+        | Query::Wildcard { .. }
+        | Query::Regexp { .. }
+        | Query::Fuzzy { .. }
+        | Query::AnyWildcard { .. } => 4,
         Query::Phrase { .. } => 5,
     }
 }

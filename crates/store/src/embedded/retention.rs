@@ -128,11 +128,9 @@ impl Shared {
     pub(super) fn bury(&self) {
         self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).retain(|grave| {
             let read = Arc::strong_count(&grave.window) > 1;
-            if !read {
-                if let Err(error) = fs::remove_dir_all(&grave.folder) {
-                    tracing::warn!(folder = %grave.folder.display(), %error, "could not remove a deleted window");
-                    return true;
-                }
+            if !read && let Err(error) = fs::remove_dir_all(&grave.folder) {
+                tracing::warn!(folder = %grave.folder.display(), %error, "could not remove a deleted window");
+                return true;
             }
             read
         });

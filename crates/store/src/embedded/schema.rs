@@ -157,7 +157,8 @@ pub(super) fn register(index: &tantivy::Index) {
 
 /// Writes `schema.json` for a new window.
 pub(super) fn write(folder: &Path) -> io::Result<()> {
-    let fields = CATALOGUE.iter().map(|info| StoredField { name: info.name.to_owned(), kind: kind_name(info.kind).to_owned() });
+    let fields =
+        CATALOGUE.iter().map(|info| StoredField { name: info.name.to_owned(), kind: kind_name(info.kind).to_owned() });
     let stored = Stored { format: FORMAT, fields: fields.collect() };
     let text = serde_json::to_string(&stored).map_err(io::Error::other)?;
     super::window::write_durably(&folder.join("schema.json"), text.as_bytes())

@@ -59,7 +59,9 @@ impl Run<'_> {
         windows.sort_by_key(|window| std::cmp::Reverse(window.summary().newest.unwrap_or(i64::MAX)));
         for window in windows {
             let summary = window.summary();
-            if window.failure().is_none() && (summary.events == 0 || !overlaps(&summary, self.search) || self.is_done(&summary)) {
+            if window.failure().is_none()
+                && (summary.events == 0 || !overlaps(&summary, self.search) || self.is_done(&summary))
+            {
                 self.answer.windows.pruned += 1;
                 continue;
             }
@@ -242,7 +244,9 @@ fn names_in(segment: &Segment) -> Result<Vec<String>, SearchError> {
                 names.extend(keys.into_iter().map(|key| format!("{}.{key}", known.name())));
             }
             Some(_) => names.push(known.name().to_owned()),
-            None if !segment.has(known)?.is_empty() || !segment.odd(known)?.is_empty() => names.push(known.name().to_owned()),
+            None if !segment.has(known)?.is_empty() || !segment.odd(known)?.is_empty() => {
+                names.push(known.name().to_owned())
+            }
             None => {}
         }
     }

@@ -53,7 +53,15 @@ struct Ids {
 impl Segment {
     pub(super) fn new(reader: SegmentReader, fields: Arc<Fields>) -> Self {
         let columns = Field::all().map(|_| OnceLock::new()).collect();
-        Self { reader, fields, columns, dynamic: OnceLock::new(), ids: OnceLock::new(), ingest: OnceLock::new(), names: OnceLock::new() }
+        Self {
+            reader,
+            fields,
+            columns,
+            dynamic: OnceLock::new(),
+            ids: OnceLock::new(),
+            ingest: OnceLock::new(),
+            names: OnceLock::new(),
+        }
     }
 
     /// Documents in it; their numbers are `0..documents`.
@@ -111,7 +119,10 @@ impl Segment {
     }
 
     /// Where the values of a field named in a search lie: the column, and the key in it if it is a keyed one.
-    pub(super) fn place<'a>(&'a self, field: &'a FieldRef) -> Result<Option<(&'a Values, Option<&'a str>)>, SearchError> {
+    pub(super) fn place<'a>(
+        &'a self,
+        field: &'a FieldRef,
+    ) -> Result<Option<(&'a Values, Option<&'a str>)>, SearchError> {
         Ok(match field {
             FieldRef::Known(known) if self.fields.home(*known) == Home::Dynamic => {
                 self.dynamic()?.map(|values| (values, Some(known.name())))
@@ -236,10 +247,10 @@ impl Segment {
             return Ok(id.to_string());
         }
         let mut text = String::new();
-        if let Some(Values::Text(column)) = self.values(field::EVENT_ID)? {
-            if let Some(ord) = column.term_ords(doc).next() {
-                column.ord_to_str(ord, &mut text)?;
-            }
+        if let Some(Values::Text(column)) = self.values(field::EVENT_ID)?
+            && let Some(ord) = column.term_ords(doc).next()
+        {
+            column.ord_to_str(ord, &mut text)?;
         }
         Ok(text)
     }
@@ -277,7 +288,10 @@ impl Segment {
     }
 
     /// Names of the fields in it, found once.
-    pub(super) fn names(&self, find: impl FnOnce() -> Result<Vec<String>, SearchError>) -> Result<&[String], SearchError> {
+    pub(super) fn names(
+        &self,
+        find: impl FnOnce() -> Result<Vec<String>, SearchError>,
+    ) -> Result<&[String], SearchError> {
         if self.names.get().is_none() {
             let found = find()?;
             self.names.get_or_init(|| found);
@@ -352,28 +366,6 @@ pub(super) fn ordinals(column: &StrColumn, key: &str) -> Result<std::ops::Range<
     Ok(ordinal(from.as_bytes())?..ordinal(to.as_bytes())?)
 }
 
-/// Calls `each` with every term of the column in order, beginning with `prefix`, without it.
-pub(super) fn for_each_term(
-    column: &StrColumn,
-    prefix: &str,
-    context: &Context,
-    mut each: impl FnMut(u64, &str),
-) -> Result<(), SearchError> {
-    let mut terms = column.dictionary().range().ge(prefix.as_bytes()).into_stream()?;
-    let mut looked = 0_usize;
-    while terms.advance() {
-        let Some(rest) = terms.key().strip_prefix(prefix.as_bytes()) else { break };
-        looked += 1;
-        if looked.is_multiple_of(STRIDE) {
-            context.check()?;
-        }
-        if let Ok(rest) = str::from_utf8(rest) {
-            each(terms.term_ord(), rest);
-        }
-    }
-    Ok(())
-}
-
 /// The terms at these ordinals, which must be sorted.
 pub(super) fn terms_at(column: &StrColumn, ords: &[u64]) -> Result<Vec<String>, SearchError> {
     let mut terms = Vec::with_capacity(ords.len());
@@ -393,5 +385,6 @@ fn docs_of(postings: &BlockSegmentPostings) -> Result<RoaringBitmap, SearchError
         docs.extend_from_slice(postings.docs());
         postings.advance();
     }
-    RoaringBitmap::from_sorted_iter(docs).map_err(|error| SearchError::Failed(format!("postings out of order: {error}")))
+    RoaringBitmap::from_sorted_iter(docs)
+        .map_err(|error| SearchError::Failed(format!("postings out of order: {error}")))
 }

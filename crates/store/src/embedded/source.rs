@@ -54,7 +54,9 @@ impl Draft {
     fn push_dynamic(&mut self, name: &str, value: Value<'_>) {
         if let Some(field) = Field::named(name) {
             let value = match value {
-                Value::Text(text) if field.kind() == Kind::Date => Timestamp::parse_canonical(text).map_or(value, Value::Date),
+                Value::Text(text) if field.kind() == Kind::Date => {
+                    Timestamp::parse_canonical(text).map_or(value, Value::Date)
+                }
                 value => value,
             };
             self.push(field, "", value);
@@ -168,7 +170,8 @@ fn fill_column(
             for (&doc, draft) in docs.iter().zip(drafts) {
                 for ord in column.term_ords(doc) {
                     let term = places.get(&ord).and_then(|&at| terms.get(at));
-                    let term = term.ok_or_else(|| SearchError::Failed("a column points beyond its dictionary".into()))?;
+                    let term =
+                        term.ok_or_else(|| SearchError::Failed("a column points beyond its dictionary".into()))?;
                     push(draft, Value::Text(term));
                 }
             }
@@ -195,11 +198,12 @@ fn fill_column(
 /// Rebuilds an event from what was split, before it is written: the self-check of the writer.
 pub(super) fn assemble(fields: &Fields, doc: &Doc) -> Event {
     let mut draft = Draft::new(doc.rest().to_owned());
-    let by_column: HashMap<_, _> =
-        Field::all().filter_map(|field| match fields.home(field) {
+    let by_column: HashMap<_, _> = Field::all()
+        .filter_map(|field| match fields.home(field) {
             Home::Here(column) => Some((column, field)),
             Home::Dynamic | Home::Changed => None,
-        }).collect();
+        })
+        .collect();
     let mut id = String::new();
     for (column, leaf) in doc.leaves() {
         if column == fields.agent {

@@ -298,14 +298,6 @@ impl Doc {
         &self.rest
     }
 
-    /// Values of a text column, in order.
-    pub(super) fn texts(&self, column: Column) -> impl Iterator<Item = &str> {
-        self.leaves().filter_map(move |(at, leaf)| match leaf {
-            ReferenceValueLeaf::Str(text) if at == column => Some(text),
-            _ => None,
-        })
-    }
-
     /// Cells with their values.
     pub(super) fn leaves(&self) -> impl Iterator<Item = (Column, ReferenceValueLeaf<'_>)> {
         self.cells.iter().map(|&(column, cell)| (column, self.leaf(cell)))

@@ -77,9 +77,15 @@ fn regular(segment: &Segment, field: &FieldRef, docs: &[u32]) -> Result<Vec<Vec<
             let date = |ms| Scalar::Date(Timestamp::from_millis(ms));
             docs.iter().map(|&doc| column.values_for_doc(doc).map(date).collect()).collect()
         }
-        Values::Long(column) => docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Long).collect()).collect(),
-        Values::Double(column) => docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Double).collect()).collect(),
-        Values::Bool(column) => docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Bool).collect()).collect(),
+        Values::Long(column) => {
+            docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Long).collect()).collect()
+        }
+        Values::Double(column) => {
+            docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Double).collect()).collect()
+        }
+        Values::Bool(column) => {
+            docs.iter().map(|&doc| column.values_for_doc(doc).map(Scalar::Bool).collect()).collect()
+        }
     })
 }
 
@@ -124,7 +130,9 @@ pub(super) fn of_event(event: &Event, field: &FieldRef) -> Vec<Scalar> {
     match field {
         FieldRef::Known(known) => event.all(*known).filter_map(|value| count(*known, value)).collect(),
         FieldRef::Keyed(known, key) => event.keyed(*known, key).filter_map(|value| count(*known, value)).collect(),
-        FieldRef::Other(name) => event.keyed(field::OTHER, name).filter_map(|value| count(field::OTHER, value)).collect(),
+        FieldRef::Other(name) => {
+            event.keyed(field::OTHER, name).filter_map(|value| count(field::OTHER, value)).collect()
+        }
     }
 }
 
@@ -139,4 +147,3 @@ pub(super) fn number(value: &Scalar) -> f64 {
         Scalar::Null | Scalar::Ip(_) | Scalar::Text(_) => f64::NAN,
     }
 }
-

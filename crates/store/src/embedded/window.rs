@@ -300,7 +300,8 @@ fn open(index: &Index, folder: &Path, summary: &Summary, before: Option<&Opened>
     let mut ids = Vec::new();
     for segment in index.searchable_segments().map_err(|error| text(&error))? {
         let id = segment.id();
-        let known = before.and_then(|before| before.ids.iter().position(|&other| other == id).map(|at| &before.segments[at]));
+        let known =
+            before.and_then(|before| before.ids.iter().position(|&other| other == id).map(|at| &before.segments[at]));
         segments.push(match known {
             Some(known) => known.clone(),
             None => {
@@ -366,7 +367,9 @@ mod tests {
         for folder in ["2026-11-24T08-0", "2026-11-24-12", "odd-2026-11-24-3"] {
             assert_eq!(name(folder).map(|name| name.to_string()).as_deref(), Some(folder));
         }
-        for folder in ["", "2026-11-24", "2026-11-24T08", "2026-11-24T8-0", "2026-11-24-00", "odd-2026-11-24T08-0", "x.deleted"] {
+        for folder in
+            ["", "2026-11-24", "2026-11-24T08", "2026-11-24T8-0", "2026-11-24-00", "odd-2026-11-24T08-0", "x.deleted"]
+        {
             assert_eq!(name(folder), None, "{folder}");
         }
     }
@@ -387,7 +390,8 @@ mod tests {
     fn buckets_hold_their_time() {
         let day = Timestamp::parse_canonical("2026-11-24T00:00:00.000Z").unwrap();
         let late = Timestamp::parse_canonical("2026-11-24T23:59:59.999Z").unwrap();
-        let accepted = |time, received| Accepted { seq: schema::IngestSeq(1), received, event: schema::Event::new(time) };
+        let accepted =
+            |time, received| Accepted { seq: schema::IngestSeq(1), received, event: schema::Event::new(time) };
         let bucket = Bucket::of(&accepted(late, late), |_| Width::Day);
         assert_eq!((bucket.start, bucket.end().millis()), (day, late.millis() + 1));
         let bucket = Bucket::of(&accepted(late, late), |_| Width::Hour);

@@ -41,7 +41,7 @@ const MOST_FAILURES: u32 = 3;
 /// A day is cut into hours if the day before had more events than 100 a second.
 const EVENTS_FOR_HOURS: u64 = 100 * 86_400;
 /// A window takes late events for so long after its end.
-const GRACE: Duration = Duration::from_mins(10);
+const GRACE: Duration = Duration::from_secs(600);
 /// How long a commit waits for merges when a window has too many segments.
 const MERGE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,7 +63,8 @@ pub(super) struct Writers {
 struct Writer {
     window: Arc<Window>,
     index: Index,
-    writer: IndexWriter<Doc>,
+    /// `None` only while it is opened again, or after that failed.
+    writer: Option<IndexWriter<Doc>>,
     fields: Arc<Fields>,
     /// Of committed and pending events together.
     summary: Summary,
@@ -168,8 +169,10 @@ impl Writers {
     fn width_of(&mut self, shared: &Shared, stream: Stream, day: Timestamp) -> Width {
         *self.widths.entry((stream, day)).or_insert_with(|| {
             let before = Timestamp::from_millis(day.millis() - 86_400_000);
-            let of_yesterday = |window: &&Arc<Window>| window.name.stream == stream && window.name.bucket.day() == before;
-            let events: u64 = shared.windows().values().filter(of_yesterday).map(|window| window.summary().events).sum();
+            let of_yesterday =
+                |window: &&Arc<Window>| window.name.stream == stream && window.name.bucket.day() == before;
+            let events: u64 =
+                shared.windows().values().filter(of_yesterday).map(|window| window.summary().events).sum();
             if events > EVENTS_FOR_HOURS { Width::Hour } else { Width::Day }
         })
     }
@@ -219,7 +222,12 @@ impl Writers {
         for window in shared.windows().values() {
             let name = window.name;
             let summary = window.summary();
-            let later_part = || shared.windows().keys().any(|other| (other.stream, other.bucket) == (name.stream, name.bucket) && other.part > name.part);
+            let later_part = || {
+                shared
+                    .windows()
+                    .keys()
+                    .any(|other| (other.stream, other.bucket) == (name.stream, name.bucket) && other.part > name.part)
+            };
             let due = over(&name, now) || later_part() || shared.is_full(&summary, window);
             if summary.sealed || !due || window.failure().is_some() || self.sealing.contains(&name) {
                 continue;
@@ -243,7 +251,8 @@ impl Writers {
 
     /// Whether a window may be deleted now.
     pub(super) fn is_busy(&self, name: &Name) -> bool {
-        self.sealing.contains(name) || self.open.iter().any(|writer| writer.window.name == *name && !writer.pending.is_empty())
+        self.sealing.contains(name)
+            || self.open.iter().any(|writer| writer.window.name == *name && !writer.pending.is_empty())
     }
 
     /// Forgets the writer of a window that goes.
@@ -262,13 +271,17 @@ impl Writer {
     ) -> Result<Self, AppendError> {
         let parts: Vec<Arc<Window>> = {
             let windows = shared.windows();
-            let of_bucket = windows.values().filter(|window| (window.name.stream, window.name.bucket) == (stream, bucket));
+            let of_bucket =
+                windows.values().filter(|window| (window.name.stream, window.name.bucket) == (stream, bucket));
             of_bucket.cloned().collect()
         };
         let floor = parts.iter().map(|part| part.summary().seq).max().unwrap_or(0);
         let last = parts.last().filter(|last| {
             let summary = last.summary();
-            !summary.sealed && last.failure().is_none() && !sealing.contains(&last.name) && !shared.is_full(&summary, last)
+            !summary.sealed
+                && last.failure().is_none()
+                && !sealing.contains(&last.name)
+                && !shared.is_full(&summary, last)
         });
         let window = match last {
             Some(window) => window.clone(),
@@ -285,7 +298,7 @@ impl Writer {
             summary: window.summary(),
             window,
             index,
-            writer,
+            writer: Some(writer),
             fields: Arc::new(fields),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -323,19 +336,24 @@ impl Writer {
         }
     }
 
-    fn hand_over(&mut self) -> tantivy::Result<()> {
+    fn hand_over(&mut self) -> Result<(), String> {
         if !self.handful.is_empty() {
-            self.writer.run(std::mem::replace(&mut self.handful, Vec::with_capacity(HANDFUL)))?;
+            let handful = std::mem::replace(&mut self.handful, Vec::with_capacity(HANDFUL));
+            self.writer()?.run(handful).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
 
+    fn writer(&mut self) -> Result<&mut IndexWriter<Doc>, String> {
+        self.writer.as_mut().ok_or_else(|| "the window's writer could not be opened again".to_owned())
+    }
+
     fn try_commit(&mut self, through: u64) -> Result<(), String> {
         let text = |error: tantivy::TantivyError| error.to_string();
-        self.hand_over().map_err(text)?;
+        self.hand_over()?;
         self.summary.through = through;
         let payload = serde_json::to_string(&self.summary).map_err(|error| error.to_string())?;
-        let mut prepared = self.writer.prepare_commit().map_err(text)?;
+        let mut prepared = self.writer()?.prepare_commit().map_err(text)?;
         prepared.set_payload(&payload);
         prepared.commit().map_err(text)?;
         self.window.refresh(&self.index, self.summary.clone())?;
@@ -366,12 +384,8 @@ impl Writer {
     }
 
     fn restart(&mut self) -> Result<(), String> {
-        let text = |error: tantivy::TantivyError| error.to_string();
         self.handful.clear();
-        // The old writer holds the folder's lock: let it go before a new one takes it.
-        if self.writer.rollback().is_err() {
-            self.reopen()?;
-        }
+        self.reopen()?;
         let committed = window::committed_summary(&self.window.folder)?;
         self.pending.retain(|accepted| accepted.seq.0 > committed.seq);
         self.window.refresh(&self.index, committed.clone())?;
@@ -383,15 +397,18 @@ impl Writer {
             self.summary.add(&self.pending[at]);
             self.handful.push(UserOperation::Add(doc));
             if self.handful.len() >= HANDFUL {
-                self.hand_over().map_err(text)?;
+                self.hand_over()?;
             }
         }
-        self.hand_over().map_err(text)
+        self.hand_over()
     }
 
     fn reopen(&mut self) -> Result<(), String> {
+        // The old writer holds the folder's lock: it goes before a new one takes it.
+        self.writer = None;
         self.index = window::open_index(&self.window.folder)?;
-        self.writer = start(&self.index, self.window.name.stream, false).map_err(|error| error.to_string())?;
+        let writer = start(&self.index, self.window.name.stream, false).map_err(|error| error.to_string())?;
+        self.writer = Some(writer);
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use schema::Timestamp;
 use schema::field::{self, Kind};
 use schema::search::value::{order, whole};
 use schema::search::{
-    Aggregation, Bucket, BucketRange, DateHistogram, FieldRef, Key as AnswerKey, Named, OrderBy, Outcome, Query, Scalar, Terms,
+    Aggregation, Bucket, BucketRange, DateHistogram, FieldRef, Key as AnswerKey, Named, OrderBy, Outcome, Query,
+    Scalar, Terms,
 };
 
 use super::dates::Dates;
@@ -50,15 +51,30 @@ impl Key {
 
 /// An aggregation being computed.
 pub(super) enum Collector {
-    Terms { groups: HashMap<Key, Group>, include: Option<Regex>, exclude: Option<Regex> },
-    Dates { groups: BTreeMap<i64, Group>, dates: Dates },
-    Histogram { groups: BTreeMap<i64, Group> },
+    Terms {
+        groups: HashMap<Key, Group>,
+        include: Option<Regex>,
+        exclude: Option<Regex>,
+    },
+    Dates {
+        groups: BTreeMap<i64, Group>,
+        dates: Dates,
+    },
+    Histogram {
+        groups: BTreeMap<i64, Group>,
+    },
     /// `range`, `filters`: one group for each.
     Listed(Vec<Group>),
     /// `filter`, `missing`.
     Single(Group),
-    Composite { groups: HashMap<Vec<Key>, (Vec<Scalar>, Group)>, dates: Vec<Option<Dates>> },
-    Hits { best: Option<Best>, total: u64 },
+    Composite {
+        groups: HashMap<Vec<Key>, (Vec<Scalar>, Group)>,
+        dates: Vec<Option<Dates>>,
+    },
+    Hits {
+        best: Option<Best>,
+        total: u64,
+    },
     Metric(Accumulator),
 }
 
@@ -104,7 +120,9 @@ impl Collector {
             Aggregation::DateHistogram(spec) => Self::Dates { groups: BTreeMap::new(), dates: Dates::new(spec)? },
             Aggregation::Histogram { .. } => Self::Histogram { groups: BTreeMap::new() },
             Aggregation::Range { ranges, .. } => Self::Listed(groups(ranges.len())?),
-            Aggregation::Filters { filters, other } => Self::Listed(groups(filters.len() + usize::from(other.is_some()))?),
+            Aggregation::Filters { filters, other } => {
+                Self::Listed(groups(filters.len() + usize::from(other.is_some()))?)
+            }
             Aggregation::Filter(_) | Aggregation::Missing { .. } => Self::Single(Group::new(Scalar::Null, inner)?),
             Aggregation::Composite { sources, .. } => {
                 let dates = |source: &(String, Aggregation, bool)| match &source.1 {
@@ -323,7 +341,8 @@ fn collect_ordinals(
             counts[place] += 1;
         }
     })?;
-    let ords: Vec<u64> = (range.start..range.end).zip(&counts).filter(|(_, count)| **count > 0).map(|(ord, _)| ord).collect();
+    let ords: Vec<u64> =
+        (range.start..range.end).zip(&counts).filter(|(_, count)| **count > 0).map(|(ord, _)| ord).collect();
     let scalars: Vec<Scalar> =
         segment::terms_at(column, &ords)?.iter().map(|term| values::of_term(term, key, field.kind())).collect();
     if inner.is_empty() {
@@ -562,12 +581,15 @@ fn source_values(
         (Aggregation::Histogram { field, interval, offset, .. }, _) => {
             let bucket = |value: &Scalar| {
                 let number = values::number(value);
-                (!number.is_nan()).then(|| Scalar::Double(step_start(step(number, *interval, *offset), *interval, *offset)))
+                (!number.is_nan())
+                    .then(|| Scalar::Double(step_start(step(number, *interval, *offset), *interval, *offset)))
             };
             let found = values::of_field(pass.segment, field, docs)?;
             Ok(found.iter().map(|values| values.iter().filter_map(bucket).collect()).collect())
         }
-        _ => Err(SearchError::Refused { reason: "a composite has terms, date_histogram and histogram as sources".to_owned() }),
+        _ => Err(SearchError::Refused {
+            reason: "a composite has terms, date_histogram and histogram as sources".to_owned(),
+        }),
     }
 }
 
@@ -623,7 +645,8 @@ fn finish_terms(
     limits: &mut Limits,
 ) -> Result<Outcome, SearchError> {
     let all: u64 = groups.values().map(|group| group.count).sum();
-    let mut groups: Vec<Group> = groups.into_values().filter(|group| group.count >= terms.min_doc_count.max(1)).collect();
+    let mut groups: Vec<Group> =
+        groups.into_values().filter(|group| group.count >= terms.min_doc_count.max(1)).collect();
     let by_metric = terms.order.iter().any(|order| matches!(order.by, OrderBy::Metric(..)));
     let mut buckets = Vec::new();
     if by_metric {
@@ -677,7 +700,8 @@ fn bucket_order(a: &Bucket, b: &Bucket, terms: &Terms) -> std::cmp::Ordering {
             OrderBy::Count => a.count.cmp(&b.count),
             OrderBy::Key => order(&key(a), &key(b)),
             OrderBy::Metric(name, which) => {
-                let number = |bucket: &Bucket| bucket.inner(name).and_then(|outcome| metric::named_value(outcome, which));
+                let number =
+                    |bucket: &Bucket| bucket.inner(name).and_then(|outcome| metric::named_value(outcome, which));
                 match (number(a), number(b)) {
                     (Some(a), Some(b)) => a.total_cmp(&b),
                     // Without a number last, whatever the direction.

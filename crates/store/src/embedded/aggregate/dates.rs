@@ -20,19 +20,17 @@ impl Dates {
     pub(super) fn new(spec: &DateHistogram) -> Result<Self, SearchError> {
         let zone = match &spec.time_zone {
             None => Zone::utc(),
-            Some(name) => {
-                Zone::named(name).map_err(|error| SearchError::Refused { reason: error.to_string() })?
-            }
+            Some(name) => Zone::named(name).map_err(|error| SearchError::Refused { reason: error.to_string() })?,
         };
         Ok(Self { zone, interval: spec.interval, offset_ms: spec.offset_ms, last: None })
     }
 
     /// The key of the bucket that this time lies in; `None` beyond the calendar.
     pub(super) fn key(&mut self, ms: i64) -> Option<i64> {
-        if let Some((key, end)) = self.last {
-            if (key..end).contains(&ms) {
-                return Some(key);
-            }
+        if let Some((key, end)) = self.last
+            && (key..end).contains(&ms)
+        {
+            return Some(key);
         }
         let key = self.zone.bucket(Timestamp::from_millis(ms), self.interval, self.offset_ms)?;
         let end = self.zone.next_bucket(key, self.interval, self.offset_ms)?;

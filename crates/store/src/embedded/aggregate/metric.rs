@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use schema::search::{FieldRef, Metric, Outcome, Scalar};
 
+use super::Pass;
 use super::buckets::Key;
 use super::sketch::{Distinct, Quantiles};
-use super::Pass;
 use crate::SearchError;
 use crate::embedded::segment::{STRIDE, Values};
 use crate::embedded::values;
@@ -43,30 +43,30 @@ impl Accumulator {
     pub(super) fn collect(&mut self, metric: &Metric, docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
         let field = field(metric);
         let odd = values::odd(pass.segment, field)?;
-        if let (Self::Numbers(numbers), true) = (&mut *self, odd.is_empty()) {
-            if let Some((Values::Long(column), None)) = pass.segment.place(field)? {
-                for batch in docs.chunks(STRIDE) {
-                    pass.context.check()?;
-                    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-                    batch.iter().flat_map(|&doc| column.values_for_doc(doc)).for_each(|value| numbers.add(value as f64));
-                }
-                return Ok(());
+        if let (Self::Numbers(numbers), true) = (&mut *self, odd.is_empty())
+            && let Some((Values::Long(column), None)) = pass.segment.place(field)?
+        {
+            for batch in docs.chunks(STRIDE) {
+                pass.context.check()?;
+                #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+                batch.iter().flat_map(|&doc| column.values_for_doc(doc)).for_each(|value| numbers.add(value as f64));
             }
+            return Ok(());
         }
-        if let (Self::Distinct(distinct), true) = (&mut *self, odd.is_empty()) {
-            if let Some((Values::Text(column), None)) = pass.segment.place(field)? {
-                let mut seen = vec![false; column.dictionary().num_terms()];
-                docs.iter().flat_map(|&doc| column.term_ords(doc)).for_each(|ord| {
-                    if let Some(seen) = usize::try_from(ord).ok().and_then(|ord| seen.get_mut(ord)) {
-                        *seen = true;
-                    }
-                });
-                let ords: Vec<u64> = (0..).zip(seen).filter(|(_, seen)| *seen).map(|(ord, _)| ord).collect();
-                for term in crate::embedded::segment::terms_at(column, &ords)? {
-                    pass.limits.bytes(distinct.add(hash(&values::of_term(&term, None, field.kind()))))?;
+        if let (Self::Distinct(distinct), true) = (&mut *self, odd.is_empty())
+            && let Some((Values::Text(column), None)) = pass.segment.place(field)?
+        {
+            let mut seen = vec![false; column.dictionary().num_terms()];
+            docs.iter().flat_map(|&doc| column.term_ords(doc)).for_each(|ord| {
+                if let Some(seen) = usize::try_from(ord).ok().and_then(|ord| seen.get_mut(ord)) {
+                    *seen = true;
                 }
-                return Ok(());
+            });
+            let ords: Vec<u64> = (0..).zip(seen).filter(|(_, seen)| *seen).map(|(ord, _)| ord).collect();
+            for term in crate::embedded::segment::terms_at(column, &ords)? {
+                pass.limits.bytes(distinct.add(hash(&values::of_term(&term, None, field.kind()))))?;
             }
+            return Ok(());
         }
         for batch in docs.chunks(STRIDE) {
             pass.context.check()?;

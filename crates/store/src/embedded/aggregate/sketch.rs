@@ -138,7 +138,12 @@ impl Quantiles {
         if self.count == 0 {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank within the count")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank within the count"
+        )]
         let rank = ((percent / 100.0 * self.count as f64).ceil() as u64).clamp(1, self.count);
         let negative = self.negative.iter().rev().map(|(&exponent, &count)| (-middle(exponent), count));
         let zeros = std::iter::once((0.0, self.zeros));
