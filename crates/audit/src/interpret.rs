@@ -239,7 +239,7 @@ impl Reader {
 
     fn append_signal(&self, out: &mut String) {
         match self.int() {
-            0 => out.push_str("0"),
+            0 => out.push('0'),
             real_time @ 32..=64 => write(out, format_args!("SIGRT{real_time}")),
             other => match table::signal_name(i64::from(other)) {
                 Some(name) => out.push_str(name),

@@ -33,6 +33,8 @@ pub mod replay;
 
 pub mod interpret;
 
+pub mod rule;
+
 pub mod sockaddr;
 
 pub mod table;
