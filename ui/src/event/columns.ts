@@ -15,7 +15,7 @@ const DEFAULTS = ['event.action', 'user.name', 'process.name', 'host.name', SUMM
 
 const USUAL: Record<string, number> = {
   'event.action': 150, 'user.name': 96, 'process.name': 120, 'host.name': 110, 'event.outcome': 84, 'process.pid': 72,
-  [SUMMARY]: 0,
+  [SUMMARY]: 280,
 };
 
 export function defaultColumns(): Column[] {
@@ -62,9 +62,14 @@ export function setWidth(columns: Column[], name: string, width: number): Column
   return columns.map((column) => (column.name === name ? { name, width: clampWidth(width) } : column));
 }
 
-/** One `grid-template-columns` track. The last column takes what is left. */
-export function trackOf(column: Column, last: boolean): string {
-  const width = column.width || USUAL[column.name] || 140;
-  if (column.name === SUMMARY && column.width === 0) return 'minmax(260px, 1fr)';
-  return last ? `minmax(${width}px, 1fr)` : `${width}px`;
+/** Least width of a column in pixels. */
+export function widthOf(column: Column): number {
+  return column.width || USUAL[column.name] || 140;
+}
+
+/** Tracks for `grid-template-columns`. The summary, if it has no width of its own, or else the last column takes what is left. */
+export function tracksOf(columns: Column[]): string {
+  const free = columns.findIndex((column) => column.name === SUMMARY && column.width === 0);
+  const wide = free === -1 ? columns.length - 1 : free;
+  return columns.map((column, i) => (i === wide ? `minmax(${widthOf(column)}px, 1fr)` : `${widthOf(column)}px`)).join(' ');
 }

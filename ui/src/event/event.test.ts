@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { defaultColumns, formatColumns, moveColumn, parseColumns, setWidth, toggleColumn } from './columns';
-import { flatten, textOf, timeOf, valuesOf } from './flatten';
+import { defaultColumns, formatColumns, moveColumn, parseColumns, setWidth, toggleColumn, tracksOf } from './columns';
+import { flatten, grouped, textOf, timeOf, valuesOf } from './flatten';
 import { summaryOf } from './summary';
 
 describe('documents', () => {
@@ -23,6 +23,11 @@ describe('documents', () => {
       { name: 'process.pid', values: [7] },
       { name: 'user.name', values: ['root'] },
     ]);
+  });
+
+  test('what happened stands before where it was kept', () => {
+    const entries = ['@timestamp', 'agent.id', 'event.action', 'process.pid', 'zeek.uid'].map((name) => ({ name, values: [1] }));
+    expect(grouped(entries).map((entry) => entry.name)).toEqual(['@timestamp', 'event.action', 'process.pid', 'zeek.uid', 'agent.id']);
   });
 
   test('a field is found however it is nested', () => {
@@ -63,5 +68,11 @@ describe('columns', () => {
     expect(formatColumns(moveColumn(parseColumns('a,b,c'), 0, 2))).toBe('b,c,a');
     expect(formatColumns(moveColumn(parseColumns('a,b'), 0, 5))).toBe('a,b');
     expect(formatColumns(setWidth(columns, 'a', 5))).toBe('a~60,summary');
+  });
+
+  test('one column takes the room that is left', () => {
+    expect(tracksOf(parseColumns('a~100,summary,b~90'))).toBe('100px minmax(280px, 1fr) 90px');
+    expect(tracksOf(parseColumns('a~100,summary~300'))).toBe('100px minmax(300px, 1fr)');
+    expect(tracksOf([])).toBe('');
   });
 });

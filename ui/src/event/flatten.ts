@@ -67,3 +67,24 @@ export function timeOf(source: Source): number {
   const value = lookUp(source, '@timestamp');
   return typeof value === 'number' ? value : Date.parse(String(value ?? ''));
 }
+
+const GROUPS = [
+  'event', 'process', 'file', 'destination', 'source', 'network', 'user', 'group', 'container', 'orchestrator', 'host', 'message', 'error', 'rule', 'threat',
+  'labels', 'tags', 'auditng', 'auditd', 'log', 'related', 'service', 'agent', 'ecs',
+];
+
+/** The heading under which a field stands: the first part of its name, empty for names of one part. */
+export function groupOf(name: string): string {
+  const dot = name.indexOf('.');
+  return dot === -1 ? '' : name.slice(0, dot);
+}
+
+/** What happened before where it was kept: the order of headings, unknown ones between. */
+export function grouped(entries: Entry[]): Entry[] {
+  const rank = (name: string): number => {
+    const group = groupOf(name);
+    const at = group === '' ? -1 : GROUPS.indexOf(group);
+    return group === '' ? -1 : at === -1 ? GROUPS.indexOf('labels') : at;
+  };
+  return [...entries].sort((a, b) => rank(a.name) - rank(b.name) || (groupOf(a.name) < groupOf(b.name) ? -1 : groupOf(a.name) > groupOf(b.name) ? 1 : 0));
+}
