@@ -252,10 +252,11 @@ function tail(req, res, url) {
   res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
   res.write(': hello\n\n');
   listeners.add(listener);
-  req.on('close', () => listeners.delete(listener));
+  res.on('close', () => listeners.delete(listener));
 }
 
 function exportFile(req, res, url) {
+  if (!sessions.has(cookieOf(req))) throw new HttpError(401, { code: 'unauthorized', message: 'Log in first.' });
   const { found } = select(Object.fromEntries(url.searchParams));
   const columns = (url.searchParams.get('columns') ?? '').split(',');
   const csv = url.searchParams.get('format') === 'csv';

@@ -27,7 +27,7 @@ describe('documents', () => {
 
   test('what happened stands before where it was kept', () => {
     const entries = ['@timestamp', 'agent.id', 'event.action', 'process.pid', 'zeek.uid'].map((name) => ({ name, values: [1] }));
-    expect(grouped(entries).map((entry) => entry.name)).toEqual(['@timestamp', 'event.action', 'process.pid', 'zeek.uid', 'agent.id']);
+    expect(grouped(entries).map(({ group }) => group)).toEqual(['', 'event', 'process', 'zeek', 'agent']);
   });
 
   test('a field is found however it is nested', () => {

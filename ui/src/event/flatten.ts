@@ -79,12 +79,19 @@ export function groupOf(name: string): string {
   return dot === -1 ? '' : name.slice(0, dot);
 }
 
-/** What happened before where it was kept: the order of headings, unknown ones between. */
-export function grouped(entries: Entry[]): Entry[] {
-  const rank = (name: string): number => {
-    const group = groupOf(name);
-    const at = group === '' ? -1 : GROUPS.indexOf(group);
-    return group === '' ? -1 : at === -1 ? GROUPS.indexOf('labels') : at;
-  };
-  return [...entries].sort((a, b) => rank(a.name) - rank(b.name) || (groupOf(a.name) < groupOf(b.name) ? -1 : groupOf(a.name) > groupOf(b.name) ? 1 : 0));
+/** Entries under their headings; what happened comes before where it was kept, unknown headings between. */
+export function grouped(entries: Entry[]): { group: string; entries: Entry[] }[] {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const group = groupOf(entry.name);
+    const inside = groups.get(group);
+    if (inside) inside.push(entry);
+    else groups.set(group, [entry]);
+  }
+  return [...groups].map(([group, inside]) => ({ group, entries: inside })).sort((a, b) => rankOf(a.group) - rankOf(b.group));
+}
+
+function rankOf(group: string): number {
+  const known = GROUPS.indexOf(group);
+  return group === '' ? -1 : known === -1 ? GROUPS.indexOf('labels') : known;
 }

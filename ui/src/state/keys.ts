@@ -1,6 +1,6 @@
 /**
  * Single keys of the page. The newest layer that knows a key gets it, so an open panel goes before the table under it.
- * Keys are left alone while somebody types, and with Ctrl, Alt or Meta held.
+ * Keys are left alone while somebody types, while a modal dialog is open, and with Ctrl, Alt or Meta held.
  */
 
 export type Bindings = Record<string, (event: KeyboardEvent) => void>;
@@ -18,6 +18,7 @@ export function bindKeys(bindings: Bindings): () => void {
 
 export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector('dialog[open]')) return;
   if (event.key === 'Enter' && isControl(event.target)) return;
   for (let i = layers.length - 1; i >= 0; i--) {
     const action = layers[i]?.[event.key];

@@ -1,0 +1,53 @@
+// Where the page under test comes from: a server that runs already (AUDITNG_URL and AUDITNG_LINK), one that this starts
+// (AUDITNG_BIN), or, with --mock, the stand-in of ui/dev.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const START_DEADLINE_MS = 60_000;
+const LOGIN = /(https?:\/\/[^\s"]+\/ui\/login#[^\s"]+)/;
+
+export async function start() {
+  if (process.env.AUDITNG_URL && process.env.AUDITNG_LINK) {
+    return { origin: new URL(process.env.AUDITNG_URL).origin, link: linkOf(process.env.AUDITNG_LINK), kind: 'given', stop: async () => undefined };
+  }
+  if (process.argv.includes('--mock')) {
+    const mock = new URL('../dev/mock.mjs', import.meta.url).pathname;
+    return await run('mock', process.execPath, [mock, ...process.argv.slice(process.argv.indexOf('--mock') + 1)], () => undefined);
+  }
+  if (!process.env.AUDITNG_BIN) throw new Error('set AUDITNG_BIN to the program, or AUDITNG_URL and AUDITNG_LINK, or pass --mock');
+  const dir = mkdtempSync(join(tmpdir(), 'auditng-e2e-'));
+  const args = ['up', '--data-dir', dir, '--listen', '127.0.0.1:0', ...(process.env.AUDITNG_UP_ARGS ?? '').split(' ').filter(Boolean)];
+  return await run('auditng', process.env.AUDITNG_BIN, args, () => rmSync(dir, { recursive: true, force: true }));
+}
+
+function linkOf(text) {
+  const link = text.includes('#') ? text.slice(text.indexOf('#') + 1) : text;
+  return link.trim();
+}
+
+async function run(kind, program, args, clean) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const exited = new Promise((resolve) => child.on('exit', resolve));
+  const login = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no login link within ${START_DEADLINE_MS / 1000} s; it said:\n${output}`)), START_DEADLINE_MS);
+    const hear = (part) => {
+      output += part;
+      const found = LOGIN.exec(output);
+      if (found) resolve(found[1]);
+      if (found) clearTimeout(timer);
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    child.on('error', reject);
+    exited.then((code) => reject(new Error(`${program} ended with ${code}; it said:\n${output}`)));
+  });
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await exited;
+    clean();
+  };
+  return { origin: new URL(login).origin, link: linkOf(login), kind, stop, output: () => output };
+}

@@ -1,0 +1,401 @@
+// The steps, in order; each leaves the page where the next can begin. A step throws when something is not as a user
+// should see it. Waiting is always for a condition.
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const SERIOUS = new Set(['serious', 'critical']);
+
+function check(condition, text) {
+  if (!condition) throw new Error(text);
+}
+
+const bar = (page) => page.getByRole('combobox', { name: 'Query' });
+const rows = (page) => page.locator('[role=grid] .row');
+const total = (page) => page.locator('.status strong');
+const state = (page) => new URL(page.url()).searchParams;
+
+async function settled(page) {
+  await page.waitForFunction(() => {
+    const middle = document.querySelector('.middle');
+    return middle !== null && middle.getAttribute('aria-busy') === 'false' && document.querySelector('.status strong') !== null;
+  });
+}
+
+async function goto({ page, server }, path) {
+  await page.goto(server.origin + path);
+  await settled(page);
+}
+
+async function ask(page, query) {
+  await bar(page).fill(query);
+  await bar(page).press('Escape');
+  await bar(page).press('Enter');
+  await page.waitForFunction((wanted) => (new URL(location.href).searchParams.get('q') ?? '') === wanted, query);
+  await settled(page);
+}
+
+async function axe(world, where, page = world.page) {
+  // Through the debugger, not as a script element: the policy of the page stays in force.
+  await page.evaluate(world.axeSource);
+  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const serious = result.violations.filter((violation) => SERIOUS.has(violation.impact));
+  const text = serious.map((violation) => `${violation.id}: ${violation.help}\n${violation.nodes.slice(0, 3).map((node) => `    ${node.html.slice(0, 200)}\n    ${node.failureSummary}`).join('\n')}`);
+  check(serious.length === 0, `axe in ${where}:\n${text.join('\n')}`);
+}
+
+export const steps = {
+  async 'refuses without a login'({ context, server }) {
+    for (const path of ['/api/me', '/api/fields', '/api/agents', '/api/health', '/api/saved', '/api/tail', '/api/export', '/api/events/x']) {
+      const answer = await context.request.get(server.origin + path);
+      check(answer.status() === 401, `${path} answered ${answer.status()} without a login`);
+    }
+  },
+
+  async 'log in by link'(world) {
+    const { page, server } = world;
+    world.expected.push(/status of 401/);
+    await page.goto(`${server.origin}/ui/search`);
+    await page.getByRole('button', { name: 'Log in' }).waitFor();
+    await axe(world, 'the login');
+    await page.goto('about:blank');
+    await page.goto(`${server.origin}/ui/login#${server.link}`);
+    await page.getByRole('button', { name: 'Not now' }).or(page.getByRole('navigation', { name: 'Views' })).first().waitFor();
+    check(!page.url().includes(server.link), 'the secret stays in the address');
+    await world.shot('login');
+    if (await page.getByRole('button', { name: 'Not now' }).isVisible()) await page.getByRole('button', { name: 'Not now' }).click();
+    await page.getByRole('navigation', { name: 'Views' }).waitFor();
+    if (process.env.AUDITNG_REPLAY && process.env.AUDITNG_BIN) replay(world);
+    await goto(world, '/ui/search?from=*');
+    await page.waitForFunction(() => document.querySelectorAll('[role=grid] .row').length > 3, undefined, { timeout: 30_000 }).catch(() => undefined);
+    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1);
+    world.notes.push(`first paint after ${Math.round(paint)} ms, ${await total(page).textContent()}`);
+    world.expected.length = 0;
+  },
+
+  async 'the link works once'({ browser, server, complaints }) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    if (server.kind !== 'mock') {
+      await page.goto(`${server.origin}/ui/login#${server.link}`);
+      await page.getByText('This link does not work').waitFor();
+    }
+    await context.close();
+    complaints.length = 0;
+  },
+
+  async 'search'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*');
+    const all = await total(page).textContent();
+    await ask(page, 'event.outcome:success');
+    check((await rows(page).count()) > 0, 'no event with the outcome success; is the store empty?');
+    check((await total(page).textContent()) !== '', 'no total');
+    await page.locator('.plot canvas').waitFor();
+    await page.getByText('read as').waitFor();
+    await world.shot('search');
+    await axe(world, 'search');
+    world.notes.push(`${all} in all, ${await total(page).textContent()} succeeded`);
+  },
+
+  async 'an error is under its place'(world) {
+    const { page } = world;
+    world.expected.push(/status of 400/);
+    await bar(page).fill('event.outcome:success "never closed');
+    await bar(page).press('Escape');
+    await bar(page).press('Enter');
+    await page.locator('.problems').waitFor();
+    const marked = await page.locator('.mirror .bad').first().textContent();
+    check(marked.startsWith('"'), `the marked place is ${marked}`);
+    check(await page.getByText('No events match').isHidden(), 'an error looks like no events');
+    await world.shot('query-error');
+    world.expected.length = 0;
+  },
+
+  async 'completion'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*');
+    await bar(page).click();
+    await bar(page).pressSequentially('event.outc');
+    await page.getByRole('option', { name: /event\.outcome/ }).waitFor();
+    await bar(page).press('ArrowDown');
+    await bar(page).press('Enter');
+    await page.getByRole('option', { name: /success/ }).waitFor();
+    await world.shot('completion');
+    await page.getByRole('option', { name: /success/ }).click();
+    await bar(page).press('Enter');
+    await settled(page);
+    check(state(page).get('q') === 'event.outcome:success', `the query is ${state(page).get('q')}`);
+  },
+
+  async 'brush, open, filter, and back again'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*&q=event.outcome%3Asuccess');
+    const before = page.url();
+    const over = page.locator('.u-over');
+    await over.waitFor();
+    const box = await over.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.02, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.98, box.y + 30, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForFunction((url) => location.href !== url, before);
+    await settled(page);
+    check(/^\d{4}-/.test(state(page).get('from')), `brushing gave ${page.url()}`);
+    check((await rows(page).count()) > 0, 'nothing in the brushed time');
+    const brushed = page.url();
+    const brushedTotal = await total(page).textContent();
+
+    await rows(page).nth(1).locator('.cell').first().click();
+    await page.getByRole('tab', { name: 'Fields' }).waitFor();
+    const opened = page.url();
+    check(state(page).get('open') !== null, 'the opened event is not in the address');
+    for (const [tab, name] of [['Raw records', 'raw'], ['JSON', 'json'], ['Around it', 'around'], ['Fields', 'fields']]) {
+      await page.getByRole('tab', { name: tab }).click();
+      await page.getByRole('tabpanel').waitFor();
+      if (name === 'around') await page.locator('[role=tabpanel] li.self').waitFor();
+      await world.shot(`event-${name}`);
+    }
+    await axe(world, 'the event');
+    await page.getByRole('tabpanel').locator('.entry', { hasText: 'event.action' }).first().hover();
+    await page.getByRole('button', { name: 'Copy event.action as a filter' }).first().click();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    check(/^event\.action:"[^"]+"$/.test(copied), `copied ${copied}`);
+    await page.getByRole('button', { name: 'Filter for this event.action' }).first().click();
+    await page.waitForFunction((part) => (new URL(location.href).searchParams.get('q') ?? '').includes(part), copied);
+    await settled(page);
+    check((await rows(page).count()) > 0, 'the filter made from an event does not find it');
+
+    await page.goBack();
+    await page.waitForURL(opened);
+    await page.getByRole('tab', { name: 'Fields' }).waitFor();
+    await page.goBack();
+    await page.waitForURL(brushed);
+    await settled(page);
+    check((await total(page).textContent()) === brushedTotal, 'back does not give the same events');
+    await page.goBack();
+    await page.waitForURL(before);
+    await page.goForward();
+    await page.waitForURL(brushed);
+    await page.reload();
+    await settled(page);
+    check((await total(page).textContent()) === brushedTotal, 'a reload does not give the same events');
+  },
+
+  async 'field values and columns'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*');
+    const aside = page.getByRole('complementary', { name: 'Fields' });
+    await aside.getByRole('searchbox', { name: 'Find a field' }).fill('event.outcome');
+    await aside.getByRole('button', { name: 'event.outcome', exact: false }).first().click();
+    await aside.locator('.values li').first().waitFor();
+    check(/%/.test(await aside.locator('.share').first().textContent()), 'no share');
+    await aside.getByRole('button', { name: 'Add event.outcome as a column' }).click();
+    await page.getByRole('columnheader', { name: /event\.outcome/ }).waitFor();
+    check(state(page).get('cols')?.includes('event.outcome'), 'the columns are not in the address');
+    await page.getByRole('columnheader', { name: /event\.outcome/ }).hover();
+    await page.getByRole('button', { name: 'Column event.outcome', exact: true }).click();
+    await page.getByRole('button', { name: 'Move left' }).click();
+    await world.shot('columns');
+  },
+
+  async 'export'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*&q=event.outcome%3Asuccess');
+    for (const [name, begins] of [['CSV, chosen columns', '@timestamp,'], ['NDJSON, whole events', '{']]) {
+      await page.getByRole('button', { name: 'Export' }).click();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+      const path = await download.path();
+      const { readFileSync } = await import('node:fs');
+      const text = readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+      check(text.replaceAll('"', '').startsWith(begins), `${name} begins with ${text.slice(0, 80)}`);
+    }
+  },
+
+  async 'saved searches'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=now-7d&q=event.outcome%3Afailure');
+    await page.getByRole('button', { name: 'Saved searches' }).click();
+    await page.getByRole('textbox', { name: 'Name of the saved search' }).fill('e2e failures');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.locator('.saved').getByText('e2e failures').waitFor();
+    await goto(world, '/ui/search');
+    await page.getByRole('button', { name: 'Saved searches' }).click();
+    await page.locator('.saved').getByText('e2e failures').click();
+    await page.waitForFunction(() => new URL(location.href).searchParams.get('q') === 'event.outcome:failure');
+    check(state(page).get('from') === 'now-7d', 'the saved time is not restored');
+    await page.getByRole('button', { name: 'Saved searches' }).click();
+    await page.getByRole('button', { name: 'Delete e2e failures' }).click();
+    await page.locator('.saved').getByText('e2e failures').waitFor({ state: 'detached' });
+  },
+
+  async 'keyboard alone'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*');
+    await page.keyboard.press('/');
+    check(await bar(page).evaluate((input) => document.activeElement === input), '/ does not go to the query');
+    await page.keyboard.type('event.outcome:success ');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => new URL(location.href).searchParams.get('q') === 'event.outcome:success');
+    await settled(page);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Fields' }).waitFor();
+    const first = state(page).get('open');
+    await page.keyboard.press('j');
+    await page.waitForFunction((id) => new URL(location.href).searchParams.get('open') !== id, first);
+    await page.keyboard.press('k');
+    await page.waitForFunction((id) => new URL(location.href).searchParams.get('open') === id, first);
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => !new URL(location.href).searchParams.has('open'));
+    check(await page.evaluate(() => document.activeElement?.getAttribute('role') === 'grid'), 'closing does not give the focus back to the table');
+    for (const key of ['[', ']', '-', '=']) {
+      const before = page.url();
+      await page.keyboard.press(key);
+      await page.waitForFunction((url) => location.href !== url, before);
+      await settled(page);
+    }
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+    await axe(world, 'the key list');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor({ state: 'detached' });
+    await page.keyboard.press('t');
+    await page.waitForFunction(() => location.pathname === '/ui/tail');
+    await page.keyboard.press('h');
+    await page.waitForFunction(() => location.pathname === '/ui/health');
+  },
+
+  async 'live tail'(world) {
+    const { page, server } = world;
+    await page.goto(`${server.origin}/ui/tail`);
+    await page.locator('.state.on').waitFor();
+    const live = makeEvents(world);
+    await rows(page).first().waitFor({ timeout: 30_000 });
+    await page.keyboard.press('p');
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    const shown = await rows(page).first().getAttribute('id');
+    live.again();
+    await page.waitForFunction(() => Number(/[\d,]+/.exec(document.querySelector('.held')?.textContent ?? '0')[0].replaceAll(',', '')) > 0, undefined, { timeout: 30_000 });
+    check((await rows(page).first().getAttribute('id')) === shown, 'the paused table moves');
+    await world.shot('tail-paused');
+    await page.keyboard.press('p');
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    await world.shot('tail');
+    await axe(world, 'the live tail');
+    if (live.name) {
+      await page.getByText(live.name).first().waitFor({ timeout: 20_000 });
+      world.notes.push(`a new exec, ${live.name}, came through the kernel to the page`);
+    } else world.notes.push(live.why);
+    await page.getByRole('button', { name: 'As a search' }).click();
+    await page.waitForFunction(() => location.pathname === '/ui/search');
+    live.stop();
+  },
+
+  async 'agents and health'(world) {
+    const { page, server } = world;
+    await page.goto(`${server.origin}/ui/health`);
+    await page.getByRole('heading', { name: 'Server' }).waitFor();
+    await page.getByRole('heading', { name: 'Losses' }).waitFor();
+    await page.locator('table').first().waitFor();
+    check((await page.locator('.failure').count()) === 0, `health shows a failure: ${await page.locator('.failure').allTextContents()}`);
+    await world.shot('health');
+    await axe(world, 'health');
+    await page.goto(`${server.origin}/ui/account`);
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    await page.getByText('this one').waitFor();
+    await world.shot('account');
+    await axe(world, 'the account');
+  },
+
+  async 'dark, narrow and large'(world) {
+    const { browser, context, server, complaints } = world;
+    const storage = await context.storageState();
+    const cases = [
+      ['dark', { colorScheme: 'dark', viewport: { width: 1280, height: 720 } }], ['reduced-motion', { reducedMotion: 'reduce', viewport: { width: 1280, height: 720 } }],
+      ['zoom-200', { viewport: { width: 640, height: 360 }, deviceScaleFactor: 2 }], ['wide', { viewport: { width: 1920, height: 1080 } }],
+    ];
+    for (const [name, options] of cases) {
+      const other = await browser.newContext({ ...options, storageState: storage, timezoneId: 'UTC' });
+      const page = await other.newPage();
+      page.on('console', (message) => message.type() === 'error' && complaints.push(`console (${name}): ${message.text()}`));
+      for (const [view, path] of [['search', '/ui/search?from=*'], ['tail', '/ui/tail'], ['health', '/ui/health']]) {
+        await page.goto(server.origin + path);
+        await page.getByRole('navigation', { name: 'Views' }).waitFor();
+        if (view === 'search') await settled(page);
+        if (view === 'search') await page.locator('.plot canvas').waitFor().catch(() => undefined);
+        if (view === 'health') await page.getByRole('heading', { name: 'Losses' }).waitFor();
+        await world.shot(`${view}-${name}`, page);
+        const clipped = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
+        check(!clipped, `${view} is wider than the window (${name})`);
+        await axe(world, `${view} (${name})`, page);
+      }
+      await other.close();
+    }
+  },
+
+  async 'server away'(world) {
+    const { page, context } = world;
+    await goto(world, '/ui/search?from=*');
+    world.expected.push(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
+    await context.setOffline(true);
+    try {
+      await page.keyboard.press('.');
+      await page.locator('.banner.error').first().waitFor();
+      check((await rows(page).count()) > 0, 'a server that is away empties the table');
+      check(await page.getByText('No events match').isHidden(), 'a server that is away looks like no events');
+      await world.shot('server-away');
+    } finally {
+      await context.setOffline(false);
+    }
+    await page.getByRole('button', { name: 'Try again' }).first().click();
+    await page.locator('.banner.error').first().waitFor({ state: 'detached' });
+    world.expected.length = 0;
+  },
+
+  async 'a session ended in another tab'(world) {
+    const { page, context, server } = world;
+    await goto(world, '/ui/search?from=*&q=event.outcome%3Asuccess');
+    const other = await context.newPage();
+    await other.goto(`${server.origin}/ui/search`);
+    await other.getByRole('button', { name: /^Account of/ }).click();
+    world.expected.push(/status of 401/);
+    await other.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
+    check(state(page).get('q') === 'event.outcome:success' && (await bar(page).inputValue()) === 'event.outcome:success', 'the query is gone with the session');
+    await world.shot('session-ended');
+    await axe(world, 'the end of a session');
+    await other.close();
+    world.expected.length = 0;
+  },
+};
+
+/** Replays a recording into the running server in the background; the page sees it arrive. */
+function replay(world) {
+  const child = spawn(process.env.AUDITNG_BIN, ['replay', process.env.AUDITNG_REPLAY, '--to', world.server.origin], { stdio: 'ignore' });
+  child.on('error', () => world.notes.push('the replay did not start'));
+  return child;
+}
+
+/** Something that happens while the tail is watched: a program with a name of its own as root, else the replay. */
+function makeEvents(world) {
+  if (world.server.kind === 'mock') return { again: () => undefined, stop: () => undefined, why: 'made-up events of the mock, not a real server' };
+  if (process.getuid?.() === 0 && process.env.AUDITNG_LIVE !== 'off') return runOwnProgram();
+  if (!process.env.AUDITNG_REPLAY) throw new Error('neither root with kernel audit nor AUDITNG_REPLAY: no event can be made');
+  return { again: () => replay(world), stop: () => undefined, why: 'without root: the tail watched a replay, not this host' };
+}
+
+function runOwnProgram() {
+  const dir = mkdtempSync(join(tmpdir(), 'auditng-e2e-'));
+  const name = `e2e-${process.pid}-${Date.now().toString(36)}`;
+  const program = join(dir, name);
+  copyFileSync(existsSync('/bin/true') ? '/bin/true' : '/usr/bin/true', program);
+  const again = () => spawnSync(program);
+  const timer = setInterval(again, 500);
+  again();
+  return { name, again, stop: () => (clearInterval(timer), rmSync(dir, { recursive: true, force: true })) };
+}
