@@ -30,7 +30,6 @@ async function goto({ page, server }, path) {
 
 async function ask(page, query) {
   await bar(page).fill(query);
-  await bar(page).press('Escape');
   await bar(page).press('Enter');
   await page.waitForFunction((wanted) => (new URL(location.href).searchParams.get('q') ?? '') === wanted, query);
   await settled(page);
@@ -103,7 +102,6 @@ export const steps = {
     const { page } = world;
     world.expected.push(/status of 400/);
     await bar(page).fill('event.outcome:success "never closed');
-    await bar(page).press('Escape');
     await bar(page).press('Enter');
     await page.locator('.problems').waitFor();
     const marked = await page.locator('.mirror .bad').first().textContent();
@@ -236,7 +234,6 @@ export const steps = {
     await page.keyboard.press('/');
     check(await bar(page).evaluate((input) => document.activeElement === input), '/ does not go to the query');
     await page.keyboard.type('event.outcome:success ');
-    await page.keyboard.press('Escape');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => new URL(location.href).searchParams.get('q') === 'event.outcome:success');
     await settled(page);
