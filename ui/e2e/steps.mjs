@@ -228,6 +228,33 @@ export const steps = {
     await page.locator('.saved').getByText('e2e failures').waitFor({ state: 'detached' });
   },
 
+  async 'scroll to the end'(world) {
+    const { page } = world;
+    await goto(world, '/ui/search?from=*');
+    const result = await page.evaluate(async () => {
+      const grid = document.querySelector('[role=grid]');
+      const began = performance.now();
+      let worst = 0;
+      let most = 0;
+      let last = began;
+      let still = 0;
+      while (performance.now() - began < 60_000 && still < 120 && grid.scrollHeight < 100_200 * 26) {
+        const height = grid.scrollHeight;
+        grid.scrollTop = height;
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        const now = performance.now();
+        worst = Math.max(worst, now - last);
+        last = now;
+        most = Math.max(most, grid.querySelectorAll('.row').length);
+        still = grid.scrollHeight === height && !grid.querySelector('.waiting') ? still + 1 : 0;
+      }
+      return { rows: Math.round(grid.scrollHeight / 26), worst, most, seconds: (performance.now() - began) / 1000, text: grid.querySelector('.row:last-child')?.textContent ?? '' };
+    });
+    check(result.most > 0 && result.most <= 100, `${result.most} rows in the document`);
+    check(/\d\d:\d\d:\d\d/.test(result.text), 'the last row is not drawn');
+    world.notes.push(`${result.rows} rows in ${result.seconds.toFixed(1)} s, at most ${result.most} in the document, longest frame ${Math.round(result.worst)} ms`);
+  },
+
   async 'keyboard alone'(world) {
     const { page } = world;
     await goto(world, '/ui/search?from=*');

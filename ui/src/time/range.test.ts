@@ -82,6 +82,7 @@ group('ranges', () => {
     expect(describe({ from: 'now-15m', to: 'now' }, 'UTC')).toBe('Last 15 minutes');
     expect(describe({ from: '', to: '' }, 'UTC')).toBe('All time');
     expect(describe({ from: '2026-11-24T08:00:00.000Z', to: '' }, 'Europe/Berlin')).toBe('2026-11-24 09:00:00 → now');
+    expect(describe({ from: '2026-11-24T08:00:00.250Z', to: '2026-11-24T08:00:09.000Z' }, 'UTC')).toBe('2026-11-24 08:00:00 → 08:00:09');
   });
 
   test('what people type', () => {

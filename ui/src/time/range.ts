@@ -136,12 +136,15 @@ export function describe(range: Range, zone: string): string {
   if (range.from === '' && range.to === '') return 'All time';
   const preset = PRESETS.find((known) => known.from === range.from);
   if (preset && (range.to === '' || range.to === 'now')) return preset.label;
-  return `${describeEnd(range.from, zone, 'beginning')} → ${describeEnd(range.to, zone, 'now')}`;
+  const from = describeEnd(range.from, zone, 'beginning');
+  const to = describeEnd(range.to, zone, 'now');
+  const day = /^\d{4}-\d\d-\d\d /.exec(from)?.[0];
+  return `${from} → ${day && to.startsWith(day) ? to.slice(day.length) : to}`;
 }
 
 function describeEnd(text: string, zone: string, open: string): string {
   if (text === '') return open;
   if (isDateMath(text)) return text;
   const at = resolve(text, 0, zone);
-  return at === null ? text : formatTime(at, zone).replace(/\.000$/, '');
+  return at === null ? text : formatTime(at, zone).slice(0, 19);
 }
