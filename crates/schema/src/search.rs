@@ -15,6 +15,7 @@ mod options;
 pub mod pattern;
 mod query;
 pub mod query_string;
+pub mod read;
 pub mod token;
 pub mod value;
 

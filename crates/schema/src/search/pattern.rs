@@ -124,6 +124,43 @@ pub fn within_edits(a: &str, b: &str, edits: u8) -> bool {
     last.last().is_some_and(|&distance| distance <= edits)
 }
 
+/// Lucene's operators that mean something else, or nothing, in our expressions.
+#[must_use]
+pub fn foreign_operator(pattern: &str) -> Option<char> {
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+            }
+            '~' | '@' | '&' | '#' | '<' | '>' | '"' => return Some(c),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A Lucene expression as one of the `regex` crate, as far as escapes go: `\/` and an escaped white space need none, and `\<`, `\>`, which Lucene takes for the characters and `regex` for word borders.
+#[must_use]
+pub fn from_lucene(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some(c) if c == '/' || c.is_whitespace() => out.push(c),
+            Some('<') => out.push_str(r"\x3C"),
+            Some('>') => out.push_str(r"\x3E"),
+            Some(c) => out.extend(['\\', c]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
 fn compile(expression: &str, case_insensitive: bool) -> Result<Regex, BadPattern> {
     let mut builder = RegexBuilder::new(expression);
     builder

@@ -46,7 +46,7 @@ mod parser;
 mod print;
 mod scan;
 
-use super::{MAX_QUERY_STRING, Options, Parsed};
+use super::{FieldRef, MAX_QUERY_STRING, Options, Parsed};
 use parser::Parser;
 
 pub use print::print;
@@ -79,6 +79,14 @@ pub struct Problems(pub Vec<Problem>);
 /// # Errors
 /// All problems that can be found in one pass, at most 20, in order of their place.
 pub fn parse(text: &str, options: &Options<'_>) -> Result<Parsed, Problems> {
+    parse_within(text, &[], options)
+}
+
+/// As [`parse`]; words without a field are looked for in any of these fields, if there are some.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(text: &str, fields: &[FieldRef], options: &Options<'_>) -> Result<Parsed, Problems> {
     if text.len() > MAX_QUERY_STRING {
         return Err(Problems(vec![Problem {
             start: 0,
@@ -88,7 +96,7 @@ pub fn parse(text: &str, options: &Options<'_>) -> Result<Parsed, Problems> {
             advice: None,
         }]));
     }
-    let mut parser = Parser::new(text, options);
+    let mut parser = Parser::new(text, fields, options);
     let query = parser.query();
     if parser.problems.is_empty() {
         return Ok(Parsed { query, notes: parser.notes });

@@ -1,12 +1,11 @@
 //! What a clause means: its field, and its value read for the field's kind.
 
-use std::net::IpAddr;
-
 use super::parser::Parser;
-use super::scan::{self, Word};
+use super::scan::Word;
 use crate::field::{Field, Kind};
 use crate::search::date_math::Fill;
-use crate::search::{Bound, FieldRef, Options, Query, Range, Scalar, UnknownFields, pattern, token, value};
+use crate::search::read::{self, BadValue, plural, singular};
+use crate::search::{Bound, FieldRef, Options, Query, Range, Scalar, UnknownFields, pattern, token};
 
 /// Most fields that a name with `*` may stand for.
 const MAX_FIELDS: usize = 128;
@@ -37,29 +36,6 @@ pub(super) enum Value {
         lower: Option<(String, bool)>,
         upper: Option<(String, bool)>,
     },
-}
-
-/// A value that does not fit its field.
-pub(super) struct BadValue {
-    pub(super) message: String,
-    pub(super) expected: Vec<&'static str>,
-    pub(super) advice: Option<String>,
-}
-
-impl BadValue {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), expected: Vec::new(), advice: None }
-    }
-
-    fn expected(mut self, expected: &'static str) -> Self {
-        self.expected.push(expected);
-        self
-    }
-
-    fn advice(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
-        self
-    }
 }
 
 impl Parser<'_> {
@@ -300,13 +276,13 @@ fn on_typed(field: &FieldRef, value: &Value, options: &Options<'_>) -> Result<Qu
             Err(BadValue::new(format!("{name} holds {}: regular expressions do not apply", plural(kind))))
         }
         Value::Fuzzy(..) => Err(BadValue::new(format!("{name} holds {}: fuzzy search does not apply", plural(kind)))),
-        Value::Word(Word { text, .. }) | Value::Phrase(text) => equal(field, text, options),
+        Value::Word(Word { text, .. }) | Value::Phrase(text) => read::equal(field, text, options),
         Value::Range { lower, upper } => {
             let bound = |given: &Option<(String, bool)>, fill_included, fill_excluded| match given {
                 None => Ok(Bound::Open),
                 Some((text, included)) => {
                     let fill = if *included { fill_included } else { fill_excluded };
-                    scalar(kind, &name, text, fill, options).map(|scalar| as_bound(scalar, *included))
+                    read::scalar(field, text, fill, options).map(|scalar| as_bound(scalar, *included))
                 }
             };
             let lower = bound(lower, Fill::Start, Fill::End)?;
@@ -316,89 +292,12 @@ fn on_typed(field: &FieldRef, value: &Value, options: &Options<'_>) -> Result<Qu
     }
 }
 
-fn equal(field: &FieldRef, text: &str, options: &Options<'_>) -> Result<Query, BadValue> {
-    let (name, kind) = (field.name(), field.kind());
-    if kind == Kind::Ip
-        && let Some((address, prefix)) = text.split_once('/')
-    {
-        let (network, prefix) = network(address, prefix).ok_or_else(|| {
-            BadValue::new(format!("{text} is not a network")).expected("address/bits, as in 10.0.0.0/8")
-        })?;
-        return Ok(Query::Cidr { field: field.clone(), network, prefix });
-    }
-    let value = scalar(kind, &name, text, Fill::Start, options)?;
-    if kind == Kind::Date {
-        let last = scalar(kind, &name, text, Fill::End, options)?;
-        if last != value {
-            let (lower, upper) = (Bound::Included(value), Bound::Included(last));
-            return Ok(Query::Range(Range { field: field.clone(), lower, upper }));
-        }
-    }
-    Ok(Query::Term { field: field.clone(), value, case_insensitive: false })
-}
-
-fn network(address: &str, prefix: &str) -> Option<(IpAddr, u8)> {
-    let address: IpAddr = address.parse().ok()?;
-    let prefix: u8 = prefix.parse().ok()?;
-    (prefix <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, prefix))
-}
-
-fn scalar(kind: Kind, name: &str, text: &str, fill: Fill, options: &Options<'_>) -> Result<Scalar, BadValue> {
-    let number = || value::number(text.strip_prefix('+').unwrap_or(text));
-    let read = match kind {
-        Kind::Long => number().and_then(|number| match number {
-            Scalar::Double(double) => value::whole(double).map(Scalar::Long),
-            long => Some(long),
-        }),
-        Kind::Double => number().map(|number| match number {
-            #[expect(clippy::cast_precision_loss, reason = "the nearest double is what a double field holds")]
-            Scalar::Long(long) => Scalar::Double(long as f64),
-            double => double,
-        }),
-        Kind::Bool => text.parse().ok().map(Scalar::Bool),
-        Kind::Ip => text.parse().ok().map(|address: IpAddr| Scalar::Ip(address.to_canonical())),
-        _ => {
-            let date = options.dates().read(text, fill).map(Scalar::Date);
-            return date.map_err(|bad| {
-                BadValue::new(format!("{name} holds times, and {text:?} is none: {}", bad.reason))
-                    .expected(singular(kind))
-                    .advice("write now-1h, 2026-11-24, 2026-11-24T08:00:00Z or epoch milliseconds")
-            });
-        }
-    };
-    read.ok_or_else(|| {
-        BadValue::new(format!("{name} holds {}, and {text:?} is none", plural(kind))).expected(singular(kind))
-    })
-}
-
 fn as_bound(value: Scalar, included: bool) -> Bound {
     if included { Bound::Included(value) } else { Bound::Excluded(value) }
 }
 
-fn plural(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Long => "whole numbers",
-        Kind::Double => "numbers",
-        Kind::Bool => "true or false",
-        Kind::Date => "times",
-        Kind::Ip => "addresses",
-        _ => "texts",
-    }
-}
-
-fn singular(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Long => "a whole number",
-        Kind::Double => "a number",
-        Kind::Bool => "true or false",
-        Kind::Date => "a time",
-        Kind::Ip => "an address",
-        _ => "a text",
-    }
-}
-
 fn checked_regexp(regexp: &str) -> Result<String, BadValue> {
-    if let Some(operator) = scan::foreign_operator(regexp) {
+    if let Some(operator) = pattern::foreign_operator(regexp) {
         return Err(BadValue::new(format!("{operator} in an expression means something else in Lucene"))
             .advice(format!("write \\{operator} for the character")));
     }

@@ -1,10 +1,12 @@
 //! The grammar: lists, groups and clauses. What a clause means is [`super::clause`].
 
+use std::rc::Rc;
+
 use super::Problem;
 use super::clause::{Target, Value};
 use super::scan::{self, Slash, Suffix, Until, Word};
 use crate::field::Kind;
-use crate::search::{Bool, FieldRef, MAX_CLAUSES, MAX_DEPTH, Operator, Options, Query};
+use crate::search::{Bool, FieldRef, MAX_CLAUSES, MAX_DEPTH, Operator, Options, Query, pattern};
 
 pub(super) struct Parser<'a> {
     text: &'a str,
@@ -13,6 +15,8 @@ pub(super) struct Parser<'a> {
     clauses: usize,
     /// The last value began with `/` and was taken for a path.
     after_path: bool,
+    /// Where words without a field are looked for.
+    elsewhere: Rc<Target>,
     pub(super) options: &'a Options<'a>,
     /// Places in bytes.
     pub(super) problems: Vec<Problem>,
@@ -52,9 +56,15 @@ impl Operand {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str, options: &'a Options<'a>) -> Self {
+    pub(super) fn new(text: &'a str, fields: &[FieldRef], options: &'a Options<'a>) -> Self {
         let (problems, notes) = (Vec::new(), Vec::new());
-        Self { text, at: 0, depth: 0, clauses: 0, after_path: false, options, problems, notes }
+        let elsewhere = match fields {
+            [] => Target::Anywhere,
+            [field] => Target::Field(field.clone()),
+            fields => Target::Fields(fields.to_vec()),
+        };
+        let elsewhere = Rc::new(elsewhere);
+        Self { text, at: 0, depth: 0, clauses: 0, after_path: false, elsewhere, options, problems, notes }
     }
 
     /// The whole query string. After a problem what is returned means nothing.
@@ -160,10 +170,12 @@ impl<'a> Parser<'a> {
         self.skip_space();
         let start = self.at;
         let after_path = std::mem::take(&mut self.after_path);
+        let elsewhere = Rc::clone(&self.elsewhere);
+        let target = scope.unwrap_or(&elsewhere);
         match self.rest().chars().next() {
             None | Some(')') => self.missing_clause(),
             Some('(') => self.group(scope),
-            Some('"' | '/' | '[' | '{' | '>' | '<') => self.value(scope.unwrap_or(&Target::Anywhere), start),
+            Some('"' | '/' | '[' | '{' | '>' | '<') => self.value(target, start),
             Some(_) => {
                 let len = scan::word_len(self.rest(), Until::Colon);
                 let word = Word::read(&self.rest()[..len]);
@@ -178,7 +190,7 @@ impl<'a> Parser<'a> {
                     self.problem(start, start + len, "a word that ends with / follows a path", &[], Some(advice));
                 }
                 self.hint_keyword(&word, start, len);
-                self.value(scope.unwrap_or(&Target::Anywhere), start)
+                self.value(target, start)
             }
         }
     }
@@ -277,7 +289,6 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self, target: &Target) -> Option<Value> {
         let until = if target.kind() == Some(Kind::Date) { Until::DateEnd } else { Until::Space };
-        let until = if matches!(target, Target::Anywhere) { Until::Colon } else { until };
         let len = scan::word_len(self.rest(), until).max(self.rest().chars().next().map_or(0, char::len_utf8));
         let (raw, suffix) = scan::split_suffix(&self.rest()[..len]);
         let word = Word::read(raw);
@@ -348,7 +359,7 @@ impl<'a> Parser<'a> {
                 self.after_path = true;
                 Some(Value::Word(Word::read(raw)))
             }
-            Slash::Regexp(inner) => Some(Value::Regexp(scan::regexp(inner))),
+            Slash::Regexp(inner) => Some(Value::Regexp(pattern::from_lucene(inner))),
             Slash::Ambiguous => {
                 let advice = format!("write \"{raw}\" for the directory or {}.*/ for a regex", &raw[..raw.len() - 1]);
                 let message = format!("{raw} can be a directory or a regular expression");

@@ -177,39 +177,3 @@ pub(super) fn slash(raw: &str) -> Slash<'_> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
     if inner.chars().all(plain) { Slash::Ambiguous } else { Slash::Regexp(inner) }
 }
-
-/// Lucene's operators that mean something else, or nothing, in our expressions.
-pub(super) fn foreign_operator(pattern: &str) -> Option<char> {
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => {
-                chars.next();
-            }
-            '~' | '@' | '&' | '#' | '<' | '>' | '"' => return Some(c),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Takes back escapes that are only needed in the query string, or that mean something else to the `regex` crate: `\/`, an
-/// escaped white space, and `\<`, `\>`, which Lucene takes for the characters and `regex` for word borders.
-pub(super) fn regexp(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some(c) if c == '/' || c.is_whitespace() => out.push(c),
-            Some('<') => out.push_str(r"\x3C"),
-            Some('>') => out.push_str(r"\x3E"),
-            Some(c) => out.extend(['\\', c]),
-            None => out.push('\\'),
-        }
-    }
-    out
-}
