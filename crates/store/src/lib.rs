@@ -11,6 +11,7 @@
 
 pub mod embedded;
 pub mod memory;
+pub mod sql;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,6 +1,7 @@
 //! The engine as a whole, through the trait.
 
 mod basics;
+mod differential;
 
 use std::time::{Duration, Instant};
 
