@@ -48,6 +48,8 @@ pub struct Counters {
 pub struct Pipeline {
     reassembler: Reassembler,
     normalizer: Normalizer,
+    /// `event.provider` of texts that are no record; the normaliser has its own.
+    provider: &'static str,
     event: Event,
     events: u64,
     unparsed: u64,
@@ -65,6 +67,7 @@ impl Pipeline {
         Self {
             reassembler: Reassembler::new(options.limits),
             normalizer: Normalizer::new(options.normalize.clone()),
+            provider: options.normalize.provider,
             event: Event::default(),
             events: 0,
             unparsed: 0,
@@ -96,6 +99,7 @@ impl Pipeline {
         event.push_date(field::TIMESTAMP, now);
         event.push_str(field::EVENT_DATASET, Stream::Audit.dataset());
         event.push_str(field::EVENT_MODULE, "auditd");
+        event.push_str(field::EVENT_PROVIDER, self.provider);
         event.push_str(field::EVENT_KIND, "event");
         event.push_str(field::ERROR_MESSAGE, &reason.to_string());
         event.push_bytes(field::EVENT_ORIGINAL, &text[..text.len().min(UNPARSED_BYTES)]);

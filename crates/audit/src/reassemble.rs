@@ -4,7 +4,7 @@
 //! first of these that holds, each counted by the clock that is handed in:
 //!
 //! 1. its EOE came (live; auditd's files have none);
-//! 2. its type always stands alone (1100-1299, 2100-2999): at once;
+//! 2. its type always stands alone (USER, 1100-1299, 2100-2999): at once;
 //! 3. its PROCTITLE came, which the kernel writes last, and then 128 further records or 100 ms;
 //! 4. it holds only SECCOMP, ANOM_*, INTEGRITY_* or KERNEL records so far: 250 ms;
 //! 5. all else: 2 s;
@@ -355,7 +355,7 @@ impl Reassembler {
 }
 
 fn is_alone(kind: u16) -> bool {
-    matches!(kind, kind::USER_FIRST..=kind::DAEMON_LAST | kind::USER2_FIRST..=kind::USER2_LAST)
+    matches!(kind, kind::USER | kind::USER_FIRST..=kind::DAEMON_LAST | kind::USER2_FIRST..=kind::USER2_LAST)
 }
 
 fn is_mostly_alone(kind: u16) -> bool {

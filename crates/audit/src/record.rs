@@ -31,6 +31,7 @@ pub use value::{Form, Value, is_absent, unhex};
 /// Record type numbers that the code speaks of; all others are known by table only.
 #[expect(missing_docs, reason = "the kernel's own names, include/uapi/linux/audit.h")]
 pub mod kind {
+    pub const USER: u16 = 1005;
     pub const LOGIN: u16 = 1006;
     pub const USER_FIRST: u16 = 1100;
     pub const USER_AVC: u16 = 1107;

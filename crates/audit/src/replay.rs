@@ -7,8 +7,8 @@
 //! Promises: memory does not grow with the input; a line that is no record becomes an event with the text and the reason;
 //! the same bytes give the same events whatever the chunks. Does not: open files, unpack, give event ids.
 //!
-//! Time is the records' own: `now` is the largest record time, some records behind, so that disorder within 64 records
-//! closes nothing early, and follows a stepped clock.
+//! Time is the records' own, made steady: disorder within 64 records, a quiet night or a clock set by an hour close nothing
+//! early.
 
 mod clock;
 mod detect;
@@ -20,7 +20,7 @@ pub use detect::{Detection, Format, detect};
 use crate::normalize::NoNames;
 pub use crate::pipeline::Counters;
 use crate::pipeline::{self, Pipeline};
-use crate::record::{self, Record, kind};
+use crate::record::{self, Record};
 use crate::table::RecordType;
 use clock::RecordClock;
 
@@ -118,7 +118,9 @@ impl Decoder {
         let rest = std::mem::take(&mut self.kept);
         match self.format() {
             _ if rest.is_empty() || self.skip != Skip::Nothing => {}
-            Format::Netlink => self.pipeline.unparsed(&rest, &Unreadable::CutFrame(rest.len()), self.clock.now(), each),
+            Format::Netlink => {
+                self.pipeline.unparsed(&rest, &Unreadable::CutFrame(rest.len()), self.clock.latest(), each)
+            }
             Format::Lines => self.line(&rest, each),
         }
         self.pipeline.finish(&NoNames, each);
@@ -141,10 +143,10 @@ impl Decoder {
         self.pipeline.losses()
     }
 
-    /// The largest record time so far, some records behind: the time that replayed losses are noticed at.
+    /// The largest record time of late: when replayed losses were noticed.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.clock.latest()
     }
 
     /// What happened in reassembly so far.
@@ -189,19 +191,19 @@ impl Decoder {
         self.kept.extend_from_slice(chunk);
         if self.kept.len() > LINE_BYTES {
             let kept = std::mem::take(&mut self.kept);
-            self.pipeline.unparsed(&kept, &Unreadable::LongLine, self.clock.now(), each);
+            self.pipeline.unparsed(&kept, &Unreadable::LongLine, self.clock.latest(), each);
             self.skip = Skip::Line;
         }
     }
 
     fn line(&mut self, line: &[u8], each: &mut dyn FnMut(&mut Event)) {
         if line.len() > LINE_BYTES {
-            return self.pipeline.unparsed(line, &Unreadable::LongLine, self.clock.now(), each);
+            return self.pipeline.unparsed(line, &Unreadable::LongLine, self.clock.latest(), each);
         }
         match record::parse_line(line) {
             Ok(record) => self.push(&record, each),
             Err(_) if line.trim_ascii().is_empty() => {}
-            Err(error) => self.pipeline.unparsed(line, &error, self.clock.now(), each),
+            Err(error) => self.pipeline.unparsed(line, &error, self.clock.latest(), each),
         }
     }
 
@@ -224,7 +226,7 @@ impl Decoder {
         while let Some((length, behind)) = rest.split_first_chunk::<4>() {
             let length = u32::from_le_bytes(*length) as usize;
             if !(FRAME_HEADER..=FRAME_BYTES).contains(&length) {
-                self.pipeline.unparsed(rest, &Unreadable::FrameLength(length), self.clock.now(), each);
+                self.pipeline.unparsed(rest, &Unreadable::FrameLength(length), self.clock.latest(), each);
                 self.skip = Skip::Input;
                 return;
             }
@@ -236,21 +238,16 @@ impl Decoder {
     }
 
     fn frame(&mut self, frame: &[u8], each: &mut dyn FnMut(&mut Event)) {
-        let kind = u16::from_le_bytes([frame[4], frame[5]]);
-        if !is_record(kind) {
+        let kind = RecordType(u16::from_le_bytes([frame[4], frame[5]]));
+        if !kind.is_event() {
             return;
         }
         let text = &frame[FRAME_HEADER..];
-        match record::parse(RecordType(kind), text) {
+        match record::parse(kind, text) {
             Ok(record) => self.push(&record, each),
-            Err(error) => self.pipeline.unparsed(text, &error, self.clock.now(), each),
+            Err(error) => self.pipeline.unparsed(text, &error, self.clock.latest(), each),
         }
     }
-}
-
-/// Whether a message of this type is an audit record and not an answer to a command or the kernel's ping.
-fn is_record(number: u16) -> bool {
-    number == kind::LOGIN || (number >= kind::USER_FIRST && number != kind::REPLACE)
 }
 
 #[cfg(test)]

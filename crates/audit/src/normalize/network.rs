@@ -76,18 +76,16 @@ impl Socket {
     }
 
     fn push_end(&self, address: &Address<'_>, end: &End, event: &mut Event) {
-        if self.text.is_empty() {
-            return;
-        }
-        event.push_str(end.address, &self.text);
         match address.endpoint {
             Endpoint::Ip { port, .. } => {
                 event.push_str(end.ip, &self.text);
                 event.push_long(end.port, i64::from(port));
             }
             Endpoint::Path(_) | Endpoint::Abstract(_) => event.push_str(end.path, &self.text),
-            _ => {}
+            // Other families have no address that ECS has a place for; `auditd.data.socket_addr` shows them.
+            _ => return,
         }
+        event.push_str(end.address, &self.text);
     }
 }
 
@@ -95,7 +93,8 @@ impl Socket {
 fn name_of(address: &Address<'_>, out: &mut String) {
     let written = match (address.ip(), address.endpoint) {
         (Some(ip), _) => write!(out, "{ip}"),
-        (None, Endpoint::Unspecified | Endpoint::Unnamed) => Ok(()),
+        // Nothing is named; the bytes stay in `saddr`.
+        (None, Endpoint::Unspecified | Endpoint::Unnamed | Endpoint::Cut(_) | Endpoint::Opaque(_)) => Ok(()),
         (None, Endpoint::Path(path)) => {
             out.push_str(&text_of(path));
             Ok(())

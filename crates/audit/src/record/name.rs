@@ -90,7 +90,6 @@ struct Slot {
 /// Four slots a name at least, so that nearly every probe is the last.
 const SLOT_COUNT: usize = 1024;
 
-#[expect(clippy::cast_possible_truncation, reason = "the ten upper bits of 64")]
 const fn slot_of(word: u64, len: usize) -> usize {
     ((word ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize % SLOT_COUNT
 }

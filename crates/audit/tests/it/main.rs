@@ -1,0 +1,11 @@
+//! The audit crate through its public door: recordings, scenarios, goldens, laws.
+
+mod goldens;
+mod libaudit;
+mod meaning;
+mod mutation;
+mod parsing;
+mod properties;
+mod recordings;
+mod stream;
+mod support;
