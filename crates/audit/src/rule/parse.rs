@@ -186,13 +186,23 @@ impl Line<'_, '_> {
             "-S" => self.draft.calls.push(value.clone()),
             "-k" => self.draft.keys.push((value.bytes.clone(), value.place)),
             "-p" => match value::permissions(&value.text()) {
-                Ok(bits) => self.draft.permissions = Some((bits, value.place)),
+                Ok(bits) => self.permissions(bits, value.place),
                 Err(why) => self.error(value.place, why),
             },
             "-q" => self.equivalent(value),
             "-m" => self.draft.settings.push(Setting::Message(value.bytes.clone())),
             "--signal" => self.warn(place, "--signal means nothing in a rule file and is ignored".to_owned()),
             _ => self.setting(option, value),
+        }
+    }
+
+    /// Of a watch its permissions, of a rule one more condition.
+    fn permissions(&mut self, bits: u32, place: Place) {
+        match self.draft.what {
+            Some(What::Add { .. } | What::Delete) => {
+                self.push_field(FieldId::PERM, Operator::Equal, Value::Number(bits), place);
+            }
+            _ => self.draft.permissions = Some((bits, place)),
         }
     }
 
@@ -386,9 +396,6 @@ impl Line<'_, '_> {
     fn rule(&mut self, draft: Draft, line: Place) -> Option<Rule> {
         let (list, _) = draft.list?;
         let action = draft.action?;
-        if let Some((_, place)) = draft.permissions {
-            self.error_with(place, "-p belongs to -w", "write -F perm=...");
-        }
         if draft.arch_late {
             self.warn(
                 line,

@@ -40,9 +40,9 @@ fn base64(digits: &str) -> Vec<u8> {
     out
 }
 
-/// The directories that the goldens watch.
+/// The directories that were there when the goldens were made.
 fn directories(path: &[u8]) -> PathKind {
-    let known: [&[u8]; 3] = [b"/etc/sudoers.d", b"/etc/selinux", b"/etc/sudoers.d/"];
+    let known: [&[u8]; 1] = [b"/tmp/audit-test/var/log/audit"];
     if known.contains(&path) { PathKind::Directory } else { PathKind::File }
 }
 
@@ -68,11 +68,12 @@ fn compare(machine: u32, flags: &str, bytes: &[u8], path: &Path) {
     assert!(errors.is_empty(), "{}: {flags}\n{}", path.display(), errors.join("\n"));
     let rule = report.rules().next().unwrap();
     let golden = decode(bytes).unwrap();
-    assert_eq!(rule.canonical_bytes(), canonical(bytes).unwrap(), "{}: {flags}\n{golden:?}\n{rule:?}", path.display());
+    assert_eq!(rule.text(machine), golden.text(machine), "{}: {flags}", path.display());
+    assert!(rule.canonical_bytes() == canonical(bytes).unwrap(), "{}: {flags}", path.display());
     let text = golden.text(machine);
     let again = check(&text, &Host::bare(machine));
     let again = again.rules().next().unwrap_or_else(|| panic!("{text}: {:?}", again.problems));
-    assert_eq!(again.canonical_bytes(), canonical(bytes).unwrap(), "{text}");
+    assert!(again.canonical_bytes() == canonical(bytes).unwrap(), "{text}");
     assert_eq!(again.text(machine), text);
 }
 
