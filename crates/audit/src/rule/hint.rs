@@ -11,7 +11,7 @@ const LAST_ERROR: u32 = 133;
 
 /// All hints, each with the index of its line.
 pub(super) fn all(lines: &[Line], host: &Host<'_>) -> Vec<(usize, Finding)> {
-    let mut hints = Hints { host, found: Vec::new() };
+    let mut hints = Hints { found: Vec::new() };
     let rules: Vec<(usize, &Rule)> = added(lines).collect();
     for (order, (at, rule)) in rules.iter().enumerate() {
         hints.at(*at, lines, |text| hints_of_one(rule, host, text));
@@ -32,12 +32,11 @@ fn added(lines: &[Line]) -> impl Iterator<Item = (usize, &Rule)> {
     })
 }
 
-struct Hints<'a, 'h> {
-    host: &'a Host<'h>,
+struct Hints {
     found: Vec<(usize, Finding)>,
 }
 
-impl Hints<'_, '_> {
+impl Hints {
     fn at(&mut self, at: usize, lines: &[Line], hints: impl FnOnce(&str) -> Vec<Finding>) {
         let text = lines.get(at).map_or("", |line| line.text.as_str());
         self.found.extend(hints(text).into_iter().map(|hint| (at, hint)));
@@ -45,18 +44,20 @@ impl Hints<'_, '_> {
 
     /// Watches are many in old rule sets: one hint for all of them.
     fn watches(&mut self, lines: &[Line], rules: &[(usize, &Rule)]) {
-        let of_every_call = |rule: &Rule| {
-            rule.list == List::Exit && rule.action == Action::Always && rule.calls.is_all() && is_on_a_file(rule)
-        };
-        let mut watches = rules.iter().filter(|(_, rule)| of_every_call(rule) && rule.arch().is_none());
+        let is_watch =
+            |(at, _): &&(usize, &Rule)| lines.get(*at).is_some_and(|line| line.text.trim_start().starts_with("-w"));
+        let mut watches = rules.iter().filter(is_watch);
         let Some((first, _)) = watches.next() else { return };
         let others = watches.count();
-        let count = if others == 0 { "this watch is".to_owned() } else { format!("this watch and {others} more are") };
-        let bits = if arch::is_64(self.host.machine) { "b64" } else { "b32" };
-        let message = format!("{count} asked at the end of every system call");
-        let help =
-            format!("with -a always,exit -F arch={bits} -F path=... -F perm=... the kernel looks at file calls only");
-        self.at(*first, lines, |text| vec![finding(text, Severity::Hint, message, &help)]);
+        let (count, hold) = if others == 0 {
+            ("this watch".to_owned(), "holds")
+        } else {
+            (format!("this watch and {others} more"), "hold")
+        };
+        let message =
+            format!("{count} {hold} for all system calls, and a watched directory is asked about at the end of each");
+        let help = "write -a always,exit -F arch=b64 -S <the calls> -F path=... (or dir=) -F perm=...";
+        self.at(*first, lines, |text| vec![finding(text, Severity::Hint, message, help)]);
     }
 
     fn lock(&mut self, lines: &[Line]) {

@@ -196,13 +196,15 @@ impl Line<'_, '_> {
         }
     }
 
-    /// Of a watch its permissions, of a rule one more condition.
+    /// Of a watch its permissions, of a rule a condition, in place of the one that is there.
     fn permissions(&mut self, bits: u32, place: Place) {
-        match self.draft.what {
-            Some(What::Add { .. } | What::Delete) => {
-                self.push_field(FieldId::PERM, Operator::Equal, Value::Number(bits), place);
-            }
-            _ => self.draft.permissions = Some((bits, place)),
+        if !matches!(self.draft.what, Some(What::Add { .. } | What::Delete)) {
+            self.draft.permissions = Some((bits, place));
+            return;
+        }
+        match self.draft.fields.iter_mut().find(|(field, _)| field.id == FieldId::PERM) {
+            Some((field, _)) => field.value = Value::Number(bits),
+            None => self.push_field(FieldId::PERM, Operator::Equal, Value::Number(bits), place),
         }
     }
 
@@ -602,7 +604,6 @@ fn other_name(name: &str) -> Option<&'static str> {
         "fstatat" => "newfstatat",
         "sys_kexec_load" => "kexec_load",
         "timerfd" => "timerfd_create",
-        "umount" => "umount2",
         "sched_rr_get_interval64" => "sched_rr_get_interval_time64",
         _ => return None,
     })

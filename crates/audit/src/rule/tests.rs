@@ -140,6 +140,27 @@ fn several_files_by_the_order_of_augenrules() {
     assert_eq!((error.file.as_deref(), error.line), (Some("10-a.rules"), 2));
 }
 
+/// The rules that are shipped: nothing to say about them on the machines that they are for.
+#[test]
+fn shipped_rules_have_no_problems() {
+    const EVERYWHERE: &str = include_str!("../../../../etc/rules.d/10-auditng.rules");
+    const ON_X86_64: &str = include_str!("../../../../etc/rules.d/11-auditng-x86_64.rules");
+    let problems = |machine, text: &str| {
+        let host = Host { path: &|_| PathKind::File, features: Some(0x7f), ..Host::bare(machine) };
+        check(text, &host).problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    // kexec_load of 32-bit programs has its rule in the second file.
+    let both = format!("{EVERYWHERE}{ON_X86_64}");
+    assert_eq!(problems(arch::X86_64, &both), [""; 0]);
+    let without_twin = problems(arch::AARCH64, EVERYWHERE);
+    assert!(without_twin.iter().all(|problem| problem.contains("-k kexec")), "{without_twin:#?}");
+    assert!(
+        check(EVERYWHERE, &Host::bare(arch::X86_64))
+            .rules()
+            .all(|rule| rule.keys().next().is_some() || rule.action == Action::Never || rule.list == List::Exclude)
+    );
+}
+
 fn fields() -> impl Strategy<Value = Vec<Field>> {
     let operators = prop::sample::select(Operator::ALL.map(|(operator, ..)| operator).to_vec());
     let ids = prop::sample::select(vec![0, 1, 5, 10, 18, 25, 100, 101, 103, 104, 106, 108, 109, 113, 200, 203]);

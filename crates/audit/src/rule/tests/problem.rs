@@ -129,7 +129,7 @@ fn cost_and_blind_spots() {
     );
     check_hint(
         "-w /a -k x\n-w /b -k x\n-w /c -k x",
-        "1:1 hint: this watch and 2 more are asked at the end of every system call",
+        "1:1 hint: this watch and 2 more hold for all system calls, and a watched directory is asked about at the end of each",
     );
     check_hint(
         "-a always,exit -F arch=b64 -S open -F exit=EACCES",
