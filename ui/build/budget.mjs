@@ -1,6 +1,6 @@
 // Fails the build when the page outgrows its promise: what the first view needs (script and style, gzip) and the size of
 // every chunk. Run after `vite build`.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
@@ -41,6 +41,9 @@ for (const file of ['index.html', ...readdirSync(join(dist, 'assets')).map((name
   writeFileSync(join(dist, `${file}.gz`), gzipSync(body, { level: 9 }));
   writeFileSync(join(dist, `${file}.br`), brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
 }
+
+// Of no use to the server, and not to be handed out.
+rmSync(join(dist, 'manifest.json'));
 
 for (const problem of problems) console.error(`budget: ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);

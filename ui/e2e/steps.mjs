@@ -228,6 +228,24 @@ export const steps = {
     await page.locator('.saved').getByText('e2e failures').waitFor({ state: 'detached' });
   },
 
+  async 'hostile values'(world) {
+    const { page } = world;
+    const query = world.server.kind === 'mock' ? 'auditng.escaped:"process.args"' : `process.name:${await sendHostile(world)}`;
+    await goto(world, `/ui/search?from=*&cols=process.args,summary&q=${encodeURIComponent(query)}`);
+    await page.waitForFunction(() => document.querySelectorAll('[role=grid] .row').length > 0 || (document.querySelector('button[title^=Refresh]').click(), false), undefined, { timeout: 20_000, polling: 500 });
+    const escapes = await page.locator('[role=grid] .escape').allTextContents();
+    for (const expected of ['\\u202e', '\\e', '\\0', '\\u200b']) check(escapes.some((text) => text.includes(expected)), `${expected} is not shown as an escape`);
+    check((await page.locator('[role=grid] img').count()) === 0, 'markup in a value became markup');
+    check((await page.evaluate(() => window.pwned)) === undefined, 'a value ran as a program');
+    await world.shot('hostile-table');
+    await rows(page).first().locator('.cell').first().click();
+    await page.getByRole('tab', { name: 'Fields' }).waitFor();
+    for (let i = 0; i < 8 && (await page.locator('.fold').count()) === 0; i++) await page.keyboard.press('j');
+    await page.locator('.fold', { hasText: /of 6\d,\d{3}/ }).first().waitFor();
+    await world.shot('hostile-event');
+    await axe(world, 'an event with hostile values');
+  },
+
   async 'scroll to the end'(world) {
     const { page } = world;
     await goto(world, '/ui/search?from=*');
@@ -397,6 +415,25 @@ export const steps = {
     world.expected.length = 0;
   },
 };
+
+/** Events as an attacker would make them, through the door for shippers; returns the name to find them by. */
+async function sendHostile({ context, server }) {
+  const name = `hostile-${Date.now().toString(36)}`;
+  const me = await (await context.request.get(`${server.origin}/api/me`)).json();
+  const headers = { Origin: server.origin, 'X-Auditng-Csrf': me.csrf };
+  const made = await context.request.post(`${server.origin}/api/tokens`, { headers, data: { name, role: 'ingest' } });
+  check(made.ok(), `no token: ${made.status()} ${await made.text()}`);
+  const { id, secret } = await made.json();
+  const args = ['photo\u202egpj.exe', '<img src=x onerror="window.pwned=1">', '\u001b[31mred', 'nul\u0000byte', 'zero\u200bwidth', 'A'.repeat(65_536)];
+  const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, `v${i}`]));
+  const documents = args.map((arg, i) => ({ '@timestamp': new Date().toISOString(), process: { name, args: ['cat', arg] }, ...(i === 0 && { labels: many }) }));
+  const body = documents.map((document) => `{"create":{}}\n${JSON.stringify(document)}\n`).join('');
+  const answer = await context.request.post(`${server.origin}/logs-e2e-default/_bulk`, { headers: { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/x-ndjson' }, data: body });
+  const text = await answer.text();
+  check(answer.ok() && !text.includes('"errors":true'), `bulk: ${answer.status()} ${text.slice(0, 400)}`);
+  await context.request.delete(`${server.origin}/api/tokens/${id}`, { headers });
+  return name;
+}
 
 /** Replays a recording into the running server in the background; the page sees it arrive. */
 function replay(world) {

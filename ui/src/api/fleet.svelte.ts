@@ -53,7 +53,10 @@ class Fleet {
       else if ((agent.lag_ms ?? 0) > BEHIND_MS) out.push(`agent ${agent.name} is ${Math.round((agent.lag_ms ?? 0) / 60_000)} min behind`);
     }
     for (const consumer of this.health?.consumers ?? []) {
-      if (consumer.lag_events > BEHIND_EVENTS) out.push(`${consumer.name} is ${consumer.lag_events.toLocaleString('en')} events behind`);
+      if (consumer.trouble) out.push(`the ${consumer.name} has trouble: ${consumer.trouble}`);
+      else if (consumer.lag_events > BEHIND_EVENTS || (consumer.lag_ms ?? 0) > BEHIND_MS) {
+        out.push(`the ${consumer.name} is ${consumer.lag_events.toLocaleString('en')} events behind`);
+      }
     }
     for (const window of this.health?.store.failed ?? []) out.push(`window ${window.name} cannot be read`);
     return out;

@@ -79,7 +79,7 @@ export interface SearchAnswer {
   now: string;
   from_ms?: number | null;
   to_ms?: number | null;
-  parsed: string;
+  parsed: string | null;
   notes: string[];
   total: { value: number; relation: 'eq' | 'gte' };
   hits: Hit[];
@@ -160,10 +160,10 @@ export interface Health {
   version: string;
   started: string;
   wal: { bytes: number; first_seq: number; next_seq: number; sync_ms_p99: number | null };
-  consumers: { name: string; lag_events: number }[];
+  consumers: { name: string; lag_events: number; lag_ms?: number; trouble?: string | null }[];
   store: { events: number; bytes: number; windows: number; failed: FailedWindow[] };
-  disk: { path: string; free_bytes: number; total_bytes: number; full_in_days: number | null };
-  ingest: { events_per_second: number; accepted: number; duplicates: number; rejected: number };
+  disk: { path: string; free_bytes: number | null; total_bytes: number | null; full_in_days: number | null };
+  ingest: { events_per_second: number; accepted: number; duplicates: number; rejected: number; open_gap_events?: number };
   tail: { listeners: number; skipped: number };
 }
 

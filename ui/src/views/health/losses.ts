@@ -31,7 +31,7 @@ export function lossLines(totals: LossTotal[]): LossLine[] {
 
 /** What a disk that fills up means, in words. */
 export function forecast(fullInDays: number | null): string {
-  if (fullInDays === null) return 'retention keeps it from filling';
+  if (fullInDays === null) return 'no forecast yet';
   if (fullInDays < 1) return 'full in less than a day';
   return `full in ${fullInDays < 10 ? fullInDays.toFixed(1).replace(/\.0$/, '') : Math.round(fullInDays)} days`;
 }

@@ -162,7 +162,8 @@ export class Results {
 export function requestOf(state: PageState, zone: string): SearchRequest {
   const request: SearchRequest = { query: state.query };
   if (state.from !== '') request.from = state.from;
-  if (state.to !== '') request.to = state.to;
+  // With a beginning but no end, the end is now: said aloud, so that the answer names both in milliseconds.
+  if (state.to !== '' || state.from !== '') request.to = state.to || 'now';
   if (zone !== '') request.time_zone = zone;
   if (state.streams.length > 0) request.streams = state.streams;
   if (state.sort) request.sort = [{ [state.sort.field]: state.sort.order }];

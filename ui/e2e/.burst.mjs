@@ -1,0 +1,13 @@
+import { open } from './browser.mjs';
+const origin='http://127.0.0.1:9282';
+const {browser,context,complaints}=await open(origin);
+const page=await context.newPage();
+await page.goto(origin+'/ui/login#mock-link');
+await page.getByRole('button',{name:'Not now'}).click();
+await page.goto(origin+'/ui/tail'); await page.locator('.state.on').waitFor();
+await context.request.post(origin+'/mock/faults',{data:{rate:20000}});
+const r=await page.evaluate(async()=>{let worst=0,last=performance.now(),n=0;const b=last;while(performance.now()-b<8000){await new Promise(r=>requestAnimationFrame(r));const now=performance.now();worst=Math.max(worst,now-last);last=now;n++}return {worst,fps:n/8,status:document.querySelector('.status').textContent,rows:document.querySelectorAll('.row').length}});
+await context.request.post(origin+'/mock/faults',{data:{rate:1}});
+console.log(r,complaints);
+await page.screenshot({path:'/tmp/shots/burst.png'});
+await browser.close();
