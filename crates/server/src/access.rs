@@ -6,9 +6,9 @@
 //! TLS and client certificates are a later issue. [`Exposure`] is where they will come in: today it refuses to listen
 //! beyond loopback unless somebody insists.
 
-pub(crate) mod routes;
-pub(crate) mod limits;
 mod headers;
+pub(crate) mod limits;
+pub(crate) mod routes;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -80,14 +80,14 @@ pub(crate) async fn guard(Shared(app): Shared<Arc<App>>, request: Request, next:
     let path = request.uri().path();
     let elastic = path == "/" || path.split('/').any(|part| part.starts_with('_'));
     match admit(&app, request) {
-        Ok(Admitted::Through(request)) => next.run(request).await,
+        Ok(Admitted::Through(request)) => next.run(*request).await,
         Ok(Admitted::Page) => Redirect::to("/ui/").into_response(),
         Err(error) => error.for_shippers(elastic).into_response(),
     }
 }
 
 enum Admitted {
-    Through(Request),
+    Through(Box<Request>),
     /// Somebody looks at `/` with a browser.
     Page,
 }
@@ -97,15 +97,13 @@ fn admit(app: &App, mut request: Request) -> Result<Admitted, ApiError> {
     if request.uri().path() == "/" && wants_html(request.headers()) {
         return Ok(Admitted::Page);
     }
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .and_then(|path| routes::find(request.method(), path.as_str()));
+    let route =
+        request.extensions().get::<MatchedPath>().and_then(|path| routes::find(request.method(), path.as_str()));
     let need = route.map(|route| route.need);
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     if need == Some(Need::Nobody) {
         check_origin(request.headers())?;
-        return Ok(Admitted::Through(request));
+        return Ok(Admitted::Through(Box::new(request)));
     }
     let caller = identify(app, request.headers(), peer)
         .ok_or_else(|| ApiError::new(Code::Unauthorized, "log in, or send a token").advice("see docs/api.md"))?;
@@ -118,7 +116,7 @@ fn admit(app: &App, mut request: Request) -> Result<Admitted, ApiError> {
         check_change(&request, session)?;
     }
     request.extensions_mut().insert(caller);
-    Ok(Admitted::Through(request))
+    Ok(Admitted::Through(Box::new(request)))
 }
 
 /// A page of another name must not reach us through the reader's browser (DNS rebinding).
@@ -146,7 +144,10 @@ fn host_name(host: &str) -> &str {
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Option<Caller> {
@@ -212,9 +213,10 @@ fn check_change(request: &Request<Body>, session: &Session) -> Result<(), ApiErr
 fn check_origin(headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let host = origin.to_str().ok().and_then(|origin| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
-    });
+    let host = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
     if host.is_some() && host == text(header::HOST) {
         return Ok(());
     }

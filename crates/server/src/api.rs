@@ -4,20 +4,20 @@
 //! Whatever blocks runs on a pool ([`pool::Searches`] for the store). Who may call what is decided before, in
 //! [`crate::access`].
 
-pub(crate) mod error;
-mod input;
-mod pool;
-mod people;
-mod request;
-mod search;
-mod events;
-mod tail;
-mod export;
 mod agents;
-mod health;
-mod metrics;
 mod bulk;
+pub(crate) mod error;
+mod events;
+mod export;
+mod health;
+mod input;
+mod metrics;
+mod people;
+mod pool;
+mod request;
 mod saved;
+mod search;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Instant;

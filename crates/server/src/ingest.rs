@@ -405,7 +405,7 @@ impl Rebuilt {
         let known = place.last() <= self.as_of;
         if let Some(origin) = frame.origin.filter(|_| !known) {
             // A conflict was refused when it came, so there is none here.
-            drop(self.state.admit(origin.agent, origin.epoch, origin.nonce));
+            let _known = self.state.admit(origin.agent, origin.epoch, origin.nonce);
         }
         let (node, committed) = (self.node, self.committed);
         let own = frame.caller == OWN;

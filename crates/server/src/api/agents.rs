@@ -113,7 +113,8 @@ impl Agents {
     pub(crate) async fn keep(&self, state: &State) -> Result<(), ApiError> {
         let changed: Vec<_> = {
             let mut known = self.lock();
-            let dirty = known.iter_mut().filter(|(_, agent)| std::mem::take(&mut agent.dirty));
+            let dirty =
+                known.iter_mut().filter_map(|(id, agent)| std::mem::take(&mut agent.dirty).then_some((id, agent)));
             dirty.map(|(id, agent)| (*id, agent.last_seen, json!(agent.said).to_string())).collect()
         };
         if !changed.is_empty() {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, body};
 use elastic::{media, response};
 use futures_util::StreamExt as _;
 use schema::{AgentId, Timestamp};
@@ -205,7 +205,7 @@ fn watermark(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::parse_canonical(text).or_else(|| text.parse().ok().map(Timestamp::from_millis))
 }
 
-fn elastic_answer(headers: &HeaderMap, answer: impl Into<body::Body>) -> Response {
+fn elastic_answer(headers: &HeaderMap, answer: impl Into<Body>) -> Response {
     let kind = media::of_answer(header_text(headers, "accept"), header_text(headers, "content-type"));
     let mut response = (StatusCode::OK, answer.into()).into_response();
     let (name, value) = media::PRODUCT_HEADER;

@@ -148,8 +148,11 @@ fn problem(problem: &Problem) -> serde_json::Value {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (_, status) = self.code.row();
-        let body =
-            if self.elastic { elastic::response::error(status, self.code.elastic(), &self.message) } else { self.json().to_string() };
+        let body = if self.elastic {
+            elastic::response::error(status, self.code.elastic(), &self.message)
+        } else {
+            self.json().to_string()
+        };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         let headers = response.headers_mut();
@@ -194,7 +197,9 @@ impl From<store::SearchError> for ApiError {
             E::Refused { .. } => Self::new(Code::SearchSyntax, message),
             E::Timeout => Self::new(Code::Timeout, message).advice("narrow the time range or the query"),
             E::Cancelled => Self::new(Code::Unavailable, message),
-            E::TooLarge(_) => Self::new(Code::SearchTooLarge, message).advice("narrow the time range, or ask for fewer buckets"),
+            E::TooLarge(_) => {
+                Self::new(Code::SearchTooLarge, message).advice("narrow the time range, or ask for fewer buckets")
+            }
             E::Windows(_) => Self::new(Code::Unavailable, message).advice("ask with allow_partial to see the rest"),
             E::Failed(_) => {
                 tracing::error!(error = message, "search failed");

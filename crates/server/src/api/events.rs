@@ -42,7 +42,7 @@ pub(super) async fn fields(
     let known = schema::Field::all().map(|field| {
         let name = field.name();
         let inside = || seen.iter().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
-        let flattened = field.kind() == schema::field::Kind::Flattened;
+        let flattened = field.kind() == field::Kind::Flattened;
         let seen = seen.contains(name) || (flattened && inside());
         json!({"name": name, "kind": kind(field.kind()), "many": field.is_many(), "seen": seen})
     });
@@ -52,7 +52,7 @@ pub(super) async fn fields(
     Ok(Json(known.chain(others).collect()))
 }
 
-const fn kind(kind: schema::field::Kind) -> &'static str {
+const fn kind(kind: field::Kind) -> &'static str {
     use schema::field::Kind;
     match kind {
         Kind::Keyword => "keyword",
@@ -242,8 +242,7 @@ pub(super) async fn around(
 fn around_search(event: &Event, params: &AroundParams) -> Result<Search, ApiError> {
     let time = event.time().ok_or_else(|| ApiError::bad("this event has no time"))?;
     let span = i64::from(params.seconds.unwrap_or(30).min(MAX_SECONDS)) * 1000;
-    let oldest_first =
-        Sort { field: FieldRef::Known(field::TIMESTAMP), descending: false, missing_first: false };
+    let oldest_first = Sort { field: FieldRef::Known(field::TIMESTAMP), descending: false, missing_first: false };
     Ok(Search {
         query: same(event, params.by)?,
         from_time: Some(Timestamp::from_millis(time.millis().saturating_sub(span))),
@@ -258,7 +257,9 @@ fn around_search(event: &Event, params: &AroundParams) -> Result<Search, ApiErro
 fn same(event: &Event, by: By) -> Result<Query, ApiError> {
     let term = |field: schema::Field| equal(field, event.get(field)?);
     let host = || {
-        [field::HOST_ID, field::HOST_NAME, field::AGENT_ID].into_iter().find_map(term)
+        [field::HOST_ID, field::HOST_NAME, field::AGENT_ID]
+            .into_iter()
+            .find_map(term)
             .ok_or_else(|| ApiError::bad("this event names no host"))
     };
     match by {

@@ -62,7 +62,8 @@ pub(super) async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     let columns = columns(&params)?;
-    let slot = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ApiError::busy("exports are running already", 10))?;
+    let slot =
+        Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ApiError::busy("exports are running already", 10))?;
     let now = clock::now();
     let store = Arc::clone(&app.store);
     let known = app.searches.run(&caller.name, move |_| store.fields(&[])).await?;

@@ -87,7 +87,8 @@ async fn note(
     before: Option<String>,
     after: Option<String>,
 ) -> Result<(), ApiError> {
-    let entry = Entry { time: clock::now(), who: who.to_owned(), from: from.to_owned(), what: what.into(), before, after };
+    let entry =
+        Entry { time: clock::now(), who: who.to_owned(), from: from.to_owned(), what: what.into(), before, after };
     Ok(app.state.note(entry).await?)
 }
 

@@ -174,7 +174,10 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Runs something that hashes a password.
-    pub(super) async fn run<R: Send + 'static>(&self, check: impl FnOnce() -> R + Send + 'static) -> Result<R, ApiError> {
+    pub(super) async fn run<R: Send + 'static>(
+        &self,
+        check: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, ApiError> {
         if self.waiting.fetch_add(1, Ordering::SeqCst) >= WAITING_CHECKS {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
             return Err(ApiError::busy("too many people are logging in", 5));
@@ -229,7 +232,7 @@ mod tests {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         let call = searches.run("ada", move |context: &Context| {
             testkit::eventually("cancelled", Duration::from_secs(5), || context.check().err());
-            drop(send.send(()));
+            send.send(()).unwrap();
         });
         let timed = tokio::time::timeout(Duration::from_millis(50), call).await;
         assert!(timed.is_err());

@@ -23,7 +23,6 @@ pub(super) struct Scope<'a> {
     pub(super) dsl: Option<&'a str>,
     pub(super) from: Option<When>,
     pub(super) to: Option<When>,
-    pub(super) time_zone: Option<&'a str>,
     pub(super) streams: Vec<Stream>,
 }
 
@@ -53,9 +52,8 @@ impl Scope<'_> {
                 Ok((parsed.query, parsed.notes))
             }
             (text, None) => {
-                let parsed = query_string::parse(text.unwrap_or(""), options).map_err(|problems| {
-                    ApiError::new(Code::QuerySyntax, problems.to_string()).problems(problems.0)
-                })?;
+                let parsed = query_string::parse(text.unwrap_or(""), options)
+                    .map_err(|problems| ApiError::new(Code::QuerySyntax, problems.to_string()).problems(problems.0))?;
                 Ok((parsed.query, parsed.notes))
             }
         }
@@ -104,7 +102,9 @@ pub(super) fn time(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
 /// `streams=audit,fim`; empty: all.
 pub(super) fn streams(text: Option<&str>) -> Result<Vec<Stream>, ApiError> {
     let names = text.unwrap_or("").split(',').filter(|name| !name.is_empty());
-    names.map(|name| name.parse().map_err(|error: schema::stream::UnknownStream| ApiError::bad(error.to_string()))).collect()
+    names
+        .map(|name| name.parse().map_err(|error: schema::stream::UnknownStream| ApiError::bad(error.to_string())))
+        .collect()
 }
 
 /// `from=` and `to=` of a URL, where numbers are texts too.

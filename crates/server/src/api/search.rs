@@ -90,7 +90,6 @@ fn read(body: &Body, now: Timestamp, start: Instant, known: &[String]) -> Result
         dsl: body.dsl.as_deref().map(RawValue::get),
         from: body.from.clone(),
         to: body.to.clone(),
-        time_zone: body.time_zone.as_deref(),
         streams: request::streams(Some(&body.streams.join(",")))?,
     };
     let scoped = scope.read(&options)?;
@@ -122,7 +121,9 @@ fn bounded(name: &str, value: usize, most: usize) -> Result<usize, ApiError> {
     if value <= most {
         return Ok(value);
     }
-    Err(ApiError::bad(format!("{name} is {value}, at most {most} is possible")).advice("page with search_after").at(name))
+    Err(ApiError::bad(format!("{name} is {value}, at most {most} is possible"))
+        .advice("page with search_after")
+        .at(name))
 }
 
 /// The answer as JSON. Sources are written as they are, without another parse.
@@ -156,7 +157,10 @@ pub(super) fn write(search: &Search, answer: &Answer, echo: &Echo) -> String {
         "failed": failed.collect::<serde_json::Value>(),
     });
     let through = answer.searchable_through.0;
-    out.push_str(&format!(",\"searchable_through\":{through},\"windows\":{windows},\"timed_out\":{}}}", answer.timed_out));
+    out.push_str(&format!(
+        ",\"searchable_through\":{through},\"windows\":{windows},\"timed_out\":{}}}",
+        answer.timed_out
+    ));
     out
 }
 

@@ -92,7 +92,12 @@ impl Queue {
 impl Tail {
     /// How many listen.
     pub(crate) fn listeners(&self) -> usize {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|weak| weak.strong_count() > 0).count()
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .filter(|weak| weak.strong_count() > 0)
+            .count()
     }
 
     /// Follows the log until it closes. Runs on a thread of its own.
@@ -233,11 +238,8 @@ fn missed(search: Search, last: IngestSeq, until: IngestSeq, now: Timestamp) -> 
     let range = |field, lower, upper| Query::Range(Range { field: FieldRef::Known(field), lower, upper });
     let oldest = now.millis() - i64::try_from(RESUME.as_millis()).unwrap_or(0);
     let seqs = range(field::AUDITNG_INGEST_SEQ, Bound::Excluded(scalar(last)), Bound::Included(scalar(until)));
-    let times = range(
-        field::EVENT_INGESTED,
-        Bound::Included(Scalar::Date(Timestamp::from_millis(oldest))),
-        Bound::Open,
-    );
+    let times =
+        range(field::EVENT_INGESTED, Bound::Included(Scalar::Date(Timestamp::from_millis(oldest))), Bound::Open);
     let newest = Sort { field: FieldRef::Known(field::AUDITNG_INGEST_SEQ), descending: true, missing_first: false };
     Search {
         query: Query::all(vec![search.query, seqs, times]),
@@ -274,7 +276,7 @@ async fn next(open: &mut Open) -> Option<Bytes> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return None,
+            () = crate::listen::stopped(&mut stopping) => return None,
         }
         let (rows, skipped, through) = {
             let mut queue = open.listener.queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -296,11 +298,7 @@ async fn next(open: &mut Open) -> Option<Bytes> {
 fn message(rows: &[(IngestSeq, String)], skipped: u64, through: IngestSeq) -> Bytes {
     let id = rows.last().map_or(through, |(seq, _)| *seq).max(through);
     let rows: Vec<&str> = rows.iter().map(|(_, row)| row.as_str()).collect();
-    let text = format!(
-        "event: rows\nid: {}\ndata: {{\"rows\":[{}],\"skipped\":{skipped}}}\n\n",
-        id.0,
-        rows.join(",")
-    );
+    let text = format!("event: rows\nid: {}\ndata: {{\"rows\":[{}],\"skipped\":{skipped}}}\n\n", id.0, rows.join(","));
     Bytes::from(text)
 }
 

@@ -106,10 +106,10 @@ pub fn read(
         {
             return Err(BodyError::Stranger { sender, other: id.agent });
         }
-        let event = checked(item.action, item.document, &id, limits, node)
-            .map(|document| self::event(document, &id, received))
+        let read = checked(item.action, item.document, &id, limits, node)
+            .map(|document| event(document, &id, received))
             .and_then(allowed);
-        items.push(Item { action: item.action, index: item.index, id, event });
+        items.push(Item { action: item.action, index: item.index, id, event: read });
     }
     if items.is_empty() { Err(BodyError::Empty) } else { Ok(items) }
 }

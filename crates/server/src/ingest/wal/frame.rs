@@ -170,8 +170,8 @@ impl Frame {
         }
         let mut meta = length(bitmap.len()).to_le_bytes().to_vec();
         meta.extend_from_slice(&bitmap);
-        let caller = self.caller.floor_char_boundary(MAX_CALLER);
-        meta.extend_from_slice(&self.caller.as_bytes()[..caller]);
+        // Cut inside a character it is read back with a replacement for it.
+        meta.extend(self.caller.bytes().take(MAX_CALLER));
         meta
     }
 }
