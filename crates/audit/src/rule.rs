@@ -36,6 +36,7 @@ mod mask;
 mod parse;
 mod plan;
 mod print;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod value;

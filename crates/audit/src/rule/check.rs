@@ -1,6 +1,7 @@
 //! A rule file read as a whole: what it holds, and everything that is wrong with it.
 
 use core::fmt;
+use std::collections::{HashSet, VecDeque};
 
 use super::lex::{self, Place};
 use super::{Host, Rule, Setting, Statement, file, hint, parse};
@@ -100,23 +101,21 @@ impl Report {
         })
     }
 
-    /// The rules that are there when all lines have taken effect on an empty kernel, in its order: `-A` before the others of
-    /// its list, what `-D` and `-d` delete gone, of two that are the same the first.
+    /// The rules that are there when all lines have taken effect on an empty kernel, in its order: `-A` before the
+    /// others of its list, what `-D` and `-d` delete gone, of two that are the same the first.
     #[must_use]
     pub fn wanted(&self) -> Vec<Rule> {
-        let mut rules: Vec<Rule> = Vec::new();
+        let mut kernel = Kernel::default();
         for line in &self.lines {
             match &line.statement {
-                Statement::Add { rule, .. } if rules.iter().any(|known| known.is_same(rule)) => {}
-                Statement::Add { rule, prepend: true } => rules.insert(0, rule.clone()),
-                Statement::Add { rule, prepend: false } => rules.push(rule.clone()),
-                Statement::Delete(rule) => rules.retain(|known| !known.is_same(rule)),
-                Statement::DeleteAll(None) => rules.clear(),
-                Statement::DeleteAll(Some(key)) => rules.retain(|rule| !rule.keys().any(|known| known == key)),
-                Statement::Set(_) | Statement::Nothing => {}
+                Statement::Add { rule, prepend } => kernel.add(rule, *prepend),
+                Statement::Delete(rule) if kernel.has(rule) => kernel.delete(|known| known.is_same(rule)),
+                Statement::DeleteAll(None) => kernel = Kernel::default(),
+                Statement::DeleteAll(Some(key)) => kernel.delete(|rule| rule.keys().any(|known| known == key)),
+                Statement::Delete(_) | Statement::Set(_) | Statement::Nothing => {}
             }
         }
-        rules
+        kernel.rules.into()
     }
 
     /// The settings in their order.
@@ -154,6 +153,38 @@ impl Report {
     /// The problems that are errors.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// The rules of a kernel.
+#[derive(Default)]
+struct Kernel {
+    rules: VecDeque<Rule>,
+    /// Their bytes, so that a second copy is found without looking at all of them.
+    known: HashSet<Vec<u8>>,
+}
+
+impl Kernel {
+    fn add(&mut self, rule: &Rule, prepend: bool) {
+        if !self.known.insert(rule.canonical_bytes()) {
+            return;
+        }
+        if prepend { self.rules.push_front(rule.clone()) } else { self.rules.push_back(rule.clone()) }
+    }
+
+    fn has(&self, rule: &Rule) -> bool {
+        self.known.contains(&rule.canonical_bytes())
+    }
+
+    fn delete(&mut self, gone: impl Fn(&Rule) -> bool) {
+        let known = &mut self.known;
+        self.rules.retain(|rule| {
+            let gone = gone(rule);
+            if gone {
+                known.remove(&rule.canonical_bytes());
+            }
+            !gone
+        });
     }
 }
 
@@ -237,12 +268,12 @@ fn problem(source: Source<'_>, finding: Finding) -> Problem {
 /// What is only seen when all rules are known. A rule that this kernel refuses leaves the report.
 fn add_hints(report: &mut Report, host: &Host<'_>) {
     let hints = hint::all(&report.lines, host);
-    let mut refused = Vec::new();
+    let mut refused = HashSet::new();
     for (at, hint) in hints {
         let line = &report.lines[at];
         let source = Source { file: line.file.as_deref(), number: line.number, text: &line.text };
         if hint.severity == Severity::Error {
-            refused.push(at);
+            refused.insert(at);
         }
         report.problems.push(problem(source, hint));
     }

@@ -9,15 +9,22 @@ use crate::table::{self, arch};
 /// The highest error number that programs see.
 const LAST_ERROR: u32 = 133;
 
+/// Rules that are compared with each other: beyond that many (no kernel is well with them) only the first ones are, since the
+/// work grows with the square.
+const COMPARED: usize = 2_048;
+
 /// All hints, each with the index of its line.
 pub(super) fn all(lines: &[Line], host: &Host<'_>) -> Vec<(usize, Finding)> {
     let mut hints = Hints { found: Vec::new() };
     let rules: Vec<(usize, &Rule)> = added(lines).collect();
-    for (order, (at, rule)) in rules.iter().enumerate() {
+    for (at, rule) in &rules {
         hints.at(*at, lines, |text| hints_of_one(rule, host, text));
-        let before = rules.get(..order).unwrap_or_default();
+    }
+    let compared = rules.get(..COMPARED).unwrap_or(&rules);
+    for (order, (at, rule)) in compared.iter().enumerate() {
+        let before = compared.get(..order).unwrap_or_default();
         hints.at(*at, lines, |text| repeated(rule, before, lines, text));
-        let twin = Twin { rule, all: &rules, host };
+        let twin = Twin { rule, all: compared, host };
         hints.at(*at, lines, |text| twin.hint(text));
     }
     hints.watches(lines, &rules);
@@ -209,12 +216,10 @@ fn repeated(rule: &Rule, before: &[(usize, &Rule)], lines: &[Line], text: &str) 
 
 /// Whether `earlier` matches everything that `later` matches. Only what is plain: the same conditions or fewer.
 fn shadows(earlier: &Rule, later: &Rule) -> bool {
-    let conditions =
-        |rule: &Rule| rule.fields.iter().filter(|field| field.id != FieldId::KEY).cloned().collect::<Vec<_>>();
-    let later_conditions = conditions(later);
+    let mut conditions = earlier.fields.iter().filter(|field| field.id != FieldId::KEY);
     earlier.list == later.list
         && earlier.calls.covers(&later.calls)
-        && conditions(earlier).iter().all(|condition| later_conditions.contains(condition))
+        && conditions.all(|condition| later.fields.contains(condition))
 }
 
 /// A rule for 64-bit calls, and whether anything looks at the 32-bit ones.
