@@ -112,7 +112,7 @@ impl Table {
         let pids: Vec<u32> = self.proc.pids().collect();
         for pid in pids {
             if !self.newest.contains_key(&pid) {
-                self.from_proc(pid, now.millis(), 0);
+                self.look_up(pid, now.millis(), 0);
             }
         }
     }

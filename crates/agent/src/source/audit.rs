@@ -47,7 +47,7 @@ use crate::intake::{Running, Sink, Source};
 use crate::sys::proc::Proc;
 
 use control::{Control, Plan, chain};
-use kernel::Live;
+use kernel::{Kernel as _, Live};
 use parse::Parser;
 use receive::Receiver;
 use shared::{Shared, supervise};
@@ -185,8 +185,8 @@ impl Audit {
         Self { config, rules, state_path, clock, proc: Proc::default() }
     }
 
-    fn plan(&self, notes: &mut Vec<String>) -> Plan {
-        let found = rules::load(&self.rules.files);
+    fn plan(&self, features: Option<u32>, notes: &mut Vec<String>) -> Plan {
+        let found = rules::load(&self.rules.files, features);
         notes.extend(found.problems);
         let first = if self.config.self_exclude { rules::self_exclusion(std::process::id()) } else { Vec::new() };
         Plan {
@@ -202,8 +202,9 @@ impl Audit {
     fn launch(self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
         let shared = Arc::new(Shared::new(self.config.clone(), self.clock.clone(), health)?);
         let mut notes = Vec::new();
-        let plan = self.plan(&mut notes);
-        let kernel = Live::open(Some(Arc::clone(&shared.data)))?;
+        let mut kernel = Live::open(Some(Arc::clone(&shared.data)))?;
+        let features = kernel.status().ok().and_then(|status| status.features);
+        let plan = self.plan(features, &mut notes);
         let counters = health.stage("kernel");
         let file = StateFile::at(&self.state_path);
         let mut control = Control::new(kernel, plan, self.proc.clone(), std::process::id(), file, counters);

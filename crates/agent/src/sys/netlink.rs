@@ -223,12 +223,7 @@ mod tests {
             println!("skipped: this kernel has no audit");
             return;
         };
-        let mut request = Vec::new();
-        request.extend_from_slice(&16_u32.to_ne_bytes());
-        request.extend_from_slice(&9_u16.to_ne_bytes());
-        request.extend_from_slice(&(libc::NLM_F_REQUEST as u16 | libc::NLM_F_ACK as u16).to_ne_bytes());
-        request.extend_from_slice(&7_u32.to_ne_bytes());
-        request.extend_from_slice(&0_u32.to_ne_bytes());
+        let request = audit::netlink::encode(&audit::netlink::Request::Write { record_type: 9, text: b"" }, 7);
         socket.send(&request).unwrap();
         let mut arena = Arena::default();
         let wake = crate::sys::wake::Wake::new().unwrap();
@@ -236,7 +231,7 @@ mod tests {
         assert_eq!(socket.receive(&mut arena).unwrap(), Received::Frames(1));
         let frame = arena.frames().next().unwrap();
         assert!(!frame.truncated);
-        assert_eq!(frame.bytes[4..6], (libc::NLMSG_ERROR as u16).to_ne_bytes());
+        assert_eq!(frame.bytes[4..6], audit::netlink::kind::ERROR.to_ne_bytes());
         assert_eq!(socket.receive(&mut arena).unwrap(), Received::Nothing);
         assert_eq!(arena.frames().count(), 0);
     }

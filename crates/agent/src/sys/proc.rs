@@ -3,6 +3,7 @@
 //! Everything here is best effort: a process may be gone between two reads, so each function gives what it could read and
 //! `None` for the rest. Every read has a bound; a longer file is cut there.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
@@ -122,6 +123,28 @@ impl Proc {
         String::from_utf8_lossy(&bytes).lines().filter_map(AuditSocket::parse).collect()
     }
 
+    /// The processes that hold one of these sockets; those that we may not look into are left out.
+    #[must_use]
+    pub fn holders(&self, inodes: &BTreeSet<u64>) -> Vec<u32> {
+        self.pids().filter(|&pid| self.holds(pid, inodes)).collect()
+    }
+
+    /// Whether a process holds an audit socket, seen from its own network namespace. `None`: it is not ours to see.
+    #[must_use]
+    pub fn holds_audit_socket(&self, pid: u32) -> Option<bool> {
+        std::fs::read_dir(self.of(pid, "fd")).ok()?;
+        let bytes = self.read(pid, "net/netlink", 1 << 20)?;
+        let sockets = String::from_utf8_lossy(&bytes);
+        let inodes = sockets.lines().filter_map(AuditSocket::parse).map(|socket| socket.inode).collect();
+        Some(self.holds(pid, &inodes))
+    }
+
+    fn holds(&self, pid: u32, inodes: &BTreeSet<u64>) -> bool {
+        let descriptors = std::fs::read_dir(self.of(pid, "fd")).into_iter().flatten().flatten();
+        let mut targets = descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        targets.any(|target| target.to_str().and_then(socket_inode).is_some_and(|inode| inodes.contains(&inode)))
+    }
+
     /// The number in a namespace link such as `pid:[4026531836]`.
     #[must_use]
     pub fn own_namespace(&self, kind: &str) -> Option<u64> {
@@ -187,6 +210,11 @@ impl AuditSocket {
         let inode = words.next_back()?.parse().ok()?;
         (protocol == 9 && port != 0).then_some(Self { port, groups, inode })
     }
+}
+
+/// `socket:[5678]`.
+fn socket_inode(target: &str) -> Option<u64> {
+    target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// At most `limit` bytes of a file.

@@ -116,7 +116,7 @@ impl Table {
     }
 
     /// The process that has this pid now, with its parents; `depth` ends a chain that a hostile `/proc` made endless.
-    pub(super) fn from_proc(&mut self, pid: u32, now: i64, depth: usize) -> Option<Key> {
+    pub(super) fn look_up(&mut self, pid: u32, now: i64, depth: usize) -> Option<Key> {
         let stat = self.proc.stat(pid)?;
         let mut life = Life::new(pid, now, 0);
         (life.start_ticks, life.start_ms) = (Some(stat.start_ticks), Some(self.start_ms(&stat)));
@@ -136,7 +136,7 @@ impl Table {
             return None;
         }
         let known = self.newest.get(&ppid).copied().filter(|&key| self.was_there(key, time));
-        known.or_else(|| self.from_proc(ppid, time, depth))
+        known.or_else(|| self.look_up(ppid, time, depth))
     }
 
     /// Whether a life could be somebody's parent at this time.

@@ -170,7 +170,7 @@ fn an_exec_inside_a_new_cgroup_moves_the_process() {
     stand.process(30, 20, "app", 100, &format!("/docker/{ID}"));
     let after = table.observe(&exec(30, 20, "app", 2001));
     assert_eq!(key, after);
-    assert_eq!(table.life(key).unwrap().place.container().is_some(), true);
+    assert!(table.life(key).unwrap().place.container().is_some());
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::netlink::Status;
+use audit::rule;
 use schema::Timestamp;
 use schema::loss::Unit;
 use tracing::{info, warn};
@@ -215,7 +216,7 @@ impl<K: Kernel> Control<K> {
     }
 
     fn own_or_read(&mut self, status: &Status) -> Mode {
-        if status.pid != 0 && status.pid != self.pid {
+        if self.owned_by_other(status) {
             return self.read_only(&format!("{} owns the audit socket", self.proc.describe(status.pid)));
         }
         if let Err(error) = self.own(status) {
@@ -229,6 +230,13 @@ impl<K: Kernel> Control<K> {
             Ok(after) => self.read_only(&format!("{} took the audit socket first", self.proc.describe(after.pid))),
             Err(error) => self.read_only(&chain(&error)),
         }
+    }
+
+    /// Somebody else owns the socket and lives. The kernel notices a dead owner only when it has a record to deliver, and
+    /// names its pid until then; by then another process may have that pid, one without an audit socket.
+    fn owned_by_other(&self, status: &Status) -> bool {
+        let other = status.pid != 0 && status.pid != self.pid;
+        other && self.proc.lives(status.pid) && self.proc.holds_audit_socket(status.pid) != Some(false)
     }
 
     /// A copy if that is allowed, else nothing.
@@ -324,7 +332,7 @@ impl<K: Kernel> Control<K> {
     /// folder) still owns the socket, hands off.
     fn repair(&mut self, left: &State) {
         let Ok(status) = self.kernel.status() else { return };
-        if status.pid != 0 && status.pid != self.pid {
+        if self.owned_by_other(&status) {
             return;
         }
         self.state.adopt(left, Values::of(&status));
@@ -390,18 +398,10 @@ impl<K: Kernel> Control<K> {
 }
 
 /// The form in which rules are compared: what the kernel gives back, without padding. It forgets the prepend flag and the
-/// bits of syscall classes (the upper 16 of the mask), which it has expanded.
+/// bits of syscall classes, which it has expanded. A rule that this version cannot read is compared as it is.
 #[must_use]
 pub fn canonical(rule: &[u8]) -> Vec<u8> {
-    const FIXED: usize = 1040;
-    let mut bytes = rule.to_vec();
-    if let Some(buffer) = rule.get(FIXED - 4..FIXED) {
-        let strings = u32::from_ne_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]) as usize;
-        bytes.truncate(FIXED.saturating_add(strings));
-        set_word(&mut bytes, 0, |list| list & !PREPEND);
-        set_word(&mut bytes, 12 + 63 * 4, |mask| mask & 0xffff);
-    }
-    bytes
+    rule::canonical(rule).unwrap_or_else(|_| rule.to_vec())
 }
 
 /// `AUDIT_FILTER_PREPEND`.
