@@ -1,0 +1,66 @@
+//! Tests against the running kernel: one system call done, one event expected; and what happens when things go wrong.
+//!
+//! Needs root and a free audit socket. Where that is missing each test says `ignored` with the reason;
+//! `AUDITNG_LIVE=require` turns that into a failure. Tests run one at a time, since only one process can own the socket.
+//! Rules carry keys that start with `auditng-test`; whatever a test leaves in the kernel is put back by [`stand::Stand`].
+//!
+//! Called with `--role NAME` this program is one of the processes that the tests need: a source, an owner, a workload.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
+
+#[path = "live/loss.rs"]
+mod loss;
+#[path = "live/owner.rs"]
+mod owner;
+#[path = "live/role.rs"]
+mod role;
+#[path = "live/seen.rs"]
+mod seen;
+#[path = "live/stand.rs"]
+mod stand;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some("--role") {
+        role::play(&words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = [
+        ("exec_is_seen_with_everything", seen::exec as fn()),
+        ("file_create_open_rename_unlink", seen::files),
+        ("connect", seen::connect),
+        ("setuid", seen::setuid),
+        ("container_process_has_its_id", seen::container),
+        ("a62_tiny_buffer_counts_what_it_lost", loss::tiny_buffer),
+        ("a63_stopped_reader_stalls_nobody_and_counts", loss::stopped_reader),
+        ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
+        ("a66_restored_after_stop", owner::restored_after_stop),
+        ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
+        ("a67_no_events_of_our_own_files", owner::no_loop),
+        ("stops_within_5_s_under_load", owner::stops_in_time),
+        ("doctor_names_the_owner", owner::doctor),
+    ];
+    let needs = |name: &str| if name.contains("container") { seen::no_container } else { || None };
+    let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
+    let trials = trials.into_iter().map(trial).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
+    match stand::missing().or_else(missing) {
+        Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
+            Err(format!("AUDITNG_LIVE=require, but {reason}").into())
+        }
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+        None => {
+            test();
+            Ok(Completion::Completed)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One system call done, one event expected.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use schema::{Value, field};
+
+use super::stand::{Stand, has, play, tagged, text, texts};
+
+const NOBODY: u32 = 65_534;
+
+pub(crate) fn exec() {
+    let stand = Stand::new();
+    let started = stand.source(&["-a always,exit -F arch=b64 -S execve,execveat -k auditng-test-exec"]).on();
+    let program = stand.watched().join(format!("unique-{}", std::process::id()));
+    std::fs::copy("/bin/true", &program).unwrap();
+    std::os::unix::fs::chown(stand.folder.path(), Some(NOBODY), None).unwrap();
+    let mut child = Command::new(&program);
+    child.args(["one", "two words"]).arg(std::ffi::OsString::from("caf\u{e9}")).current_dir("/usr").uid(NOBODY);
+    let mut child = child.spawn().unwrap();
+    let (pid, path) = (i64::from(child.id()), text(&program));
+    child.wait().unwrap();
+    let event = started.sink.wait("exec", |event| event.str(field::PROCESS_EXECUTABLE) == Some(&path));
+    assert_eq!(texts(&event, field::PROCESS_ARGS), [path.as_str(), "one", "two words", "caf\u{e9}"]);
+    assert_eq!(event.str(field::PROCESS_WORKING_DIRECTORY), Some("/usr"));
+    assert_eq!(event.str(field::USER_ID), Some("65534"));
+    assert_eq!(event.str(field::USER_NAME), Some("nobody"));
+    assert_eq!(event.long(field::PROCESS_PID), Some(pid));
+    assert_eq!(event.long(field::PROCESS_PARENT_PID), Some(i64::from(std::process::id())));
+    let me = text(&std::env::current_exe().unwrap());
+    assert_eq!(event.str(field::PROCESS_PARENT_EXECUTABLE), Some(me.as_str()));
+    assert_eq!(event.str(field::EVENT_OUTCOME), Some("success"));
+    assert!(has(&event, field::EVENT_ACTION, "exec") && tagged(&event, "auditng-test-exec"), "{event:?}");
+    assert_eq!(event.str(field::EVENT_PROVIDER), Some("unicast"));
+    assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("host"));
+    assert!(event.get(field::AUDITNG_PROCESS_ANCESTRY).is_some() && event.str(field::PROCESS_ENTITY_ID).is_some());
+    let raw = event.str(field::EVENT_ORIGINAL).unwrap();
+    assert!(raw.contains("syscall=59") && raw.contains("argc=4"), "{raw}");
+    assert_eq!(started.lost("kernel", "serial-gap"), 0);
+}
+
+pub(crate) fn files() {
+    let stand = Stand::new();
+    let started = stand.source(&["-a always,exit -F arch=b64 -F dir={} -F perm=rwa -k auditng-test-file"]).on();
+    let folder = text(&stand.watched());
+    play("files", &[&folder]);
+    let seen = |action: &str, name: &str| {
+        let path = format!("{folder}/{name}");
+        let fits = |event: &schema::Event| {
+            has(event, field::EVENT_ACTION, action) && event.str(field::FILE_PATH) == Some(&path)
+        };
+        started.sink.wait(&format!("{action} {path}"), fits)
+    };
+    let created = seen("creation", "one");
+    assert!(tagged(&created, "auditng-test-file") && has(&created, field::EVENT_CATEGORY, "file"), "{created:?}");
+    seen("open", "one");
+    let renamed = seen("rename", "two");
+    assert_eq!(renamed.str(field::AUDITNG_FILE_ORIGINAL_PATH), Some(format!("{folder}/one").as_str()));
+    seen("deletion", "two");
+}
+
+pub(crate) fn connect() {
+    let stand = Stand::new();
+    let started = stand.source(&["-a always,exit -F arch=b64 -S connect -k auditng-test-net"]).on();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = i64::from(listener.local_addr().unwrap().port());
+    play("connect", &[&listener.local_addr().unwrap().to_string()]);
+    let event = started.sink.wait("connect", |event| event.long(field::DESTINATION_PORT) == Some(port));
+    assert_eq!(event.str(field::DESTINATION_IP), Some("127.0.0.1"));
+    assert!(has(&event, field::EVENT_ACTION, "connection_attempted") && has(&event, field::EVENT_CATEGORY, "network"));
+}
+
+pub(crate) fn setuid() {
+    let stand = Stand::new();
+    let started = stand.source(&["-a always,exit -F arch=b64 -S setuid,setreuid,setresuid -k auditng-test-uid"]).on();
+    let mut child = Command::new("/bin/true").uid(NOBODY).spawn().unwrap();
+    let pid = i64::from(child.id());
+    child.wait().unwrap();
+    let fits = |event: &schema::Event| {
+        event.long(field::PROCESS_PID) == Some(pid) && has(event, field::EVENT_ACTION, "uid_change")
+    };
+    let event = started.sink.wait("setuid", fits);
+    assert_eq!(agent::filter::lane(&event), schema::Lane::High);
+}
+
+/// Why there can be no container here.
+pub(crate) fn no_container() -> Option<String> {
+    let starts = |program: &str, word: &str| Command::new(program).arg(word).stdout(Stdio::null()).status().is_ok();
+    let all = starts("podman", "--version") && starts("runc", "--version") && starts("/bin/busybox", "true");
+    (!all).then(|| "podman, runc or busybox is missing (apt install podman runc busybox-static)".to_owned())
+}
+
+pub(crate) fn container() {
+    let stand = Stand::new();
+    let started = stand.source(&["-a always,exit -F arch=b64 -S execve,execveat -k auditng-test-box"]).on();
+    let root = stand.path("root");
+    std::fs::create_dir_all(root.join("bin")).unwrap();
+    std::fs::copy("/bin/busybox", root.join("bin/busybox")).unwrap();
+    let (name, id_file) = (format!("auditng-test-{}", std::process::id()), stand.path("id"));
+    let word = format!("word-{name}");
+    let output = Command::new("podman")
+        .args(["--cgroup-manager=cgroupfs", "--runtime", "runc", "run", "--rm", "--name", &name, "--cidfile"])
+        .arg(&id_file)
+        .args(["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--network=none", "--rootfs"])
+        .arg(&root)
+        .args(["/bin/busybox", "sh", "-c", "/bin/busybox echo $0; /bin/busybox sleep 0.2", &word])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let id = std::fs::read_to_string(&id_file).unwrap();
+    for first in ["sh", "echo"] {
+        let fits = |event: &schema::Event| {
+            let args = texts(event, field::PROCESS_ARGS);
+            args.get(1).is_some_and(|arg| arg == first) && args.contains(&word) && !args.contains(&name)
+        };
+        let event = started.sink.wait(first, fits);
+        assert_eq!(event.str(field::CONTAINER_ID), Some(id.trim()), "{event:?}");
+        assert_eq!(event.str(field::CONTAINER_RUNTIME), Some("podman"));
+        assert_eq!(event.str(field::CONTAINER_NAME), Some(name.as_str()));
+        assert_eq!(event.get(field::AUDITNG_CONTAINER_SCOPE), Some(Value::Text("container")));
+    }
+}
