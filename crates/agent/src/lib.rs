@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod health;
 pub mod intake;
+pub mod spool;
 
 pub mod sys;
 
