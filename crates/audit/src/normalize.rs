@@ -32,7 +32,7 @@ mod who;
 
 use std::borrow::Cow;
 
-use schema::{Event, Stream, field};
+use schema::{Event, Stream, Value, field};
 
 use crate::reassemble::Group;
 use crate::record::kind;
@@ -133,13 +133,14 @@ impl Normalizer {
         push_head(group, options, verdict, event);
         push_types(group, meanings, event);
         push_action(action, call, view, event);
+        push_call_kind(action, call, event);
         push_outcome(view, event);
         push_process(view, event);
         let actors = Actors::of(view, names, action);
         who::push(view, names, action, &actors, event);
         selinux::push(event, &selinux::SUBJECT, view.raw(name::SUBJ).unwrap_or_default());
         push_tags(view, event);
-        data::push(view, call, event);
+        data::push(view, call, action.user != action::Whom::Ids, event);
         paths.push_all(event);
         let call_name = call.and_then(|call| call.name);
         args.push(event);
@@ -272,6 +273,25 @@ fn push_action(action: &Action, call: Option<Call>, view: View<'_>, event: &mut 
     }
 }
 
+/// A record with a meaning of its own also says what its call was; but not that a netlink message carried a command.
+fn push_call_kind(action: &'static Action, call: Option<Call>, event: &mut Event) {
+    let Some(other) = call.map(|call| call.action) else { return };
+    if std::ptr::eq(action, other)
+        || action.open_flags.is_some()
+        || action.is_creation_of(other)
+        || other.object == Object::Socket
+    {
+        return;
+    }
+    for (field, words) in [(field::EVENT_CATEGORY, other.categories), (field::EVENT_TYPE, other.types)] {
+        for word in words {
+            if !event.all(field).any(|value| value == Value::Text(word)) {
+                event.push_str(field, word);
+            }
+        }
+    }
+}
+
 /// `access` for a reading open, `change` for a writing one. OPENAT2's flags are octal, a register's are hex.
 fn opened_for(view: View<'_>, flags: Name) -> Option<&'static str> {
     let radix = if flags == name::OFLAG { 8 } else { 16 };
@@ -358,7 +378,8 @@ fn push_tags(view: View<'_>, event: &mut Event) {
         _ => value.raw,
     };
     for key in keys.split(|&byte| byte == 1).filter(|key| !key.is_empty()) {
-        event.push_bytes(field::TAGS, key);
+        // Some versions of auditctl stored `-F key=net` with its name.
+        event.push_bytes(field::TAGS, key.strip_prefix(b"key=").unwrap_or(key));
     }
 }
 

@@ -34,6 +34,13 @@ pub(super) struct Action {
     pub(super) open_flags: Option<Name>,
 }
 
+impl Action {
+    /// Whether this is what `other` means when it made its file.
+    pub(super) fn is_creation_of(&self, other: &Self) -> bool {
+        other.created.is_some_and(|created| std::ptr::eq(created, self))
+    }
+}
+
 /// What an action acts on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Object {

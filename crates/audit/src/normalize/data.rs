@@ -12,10 +12,12 @@ use crate::record::name::{self, COUNT, Name};
 use crate::record::{Place, kind};
 use crate::table;
 
-/// Writes all fields that [`has_place`] does not name, values in their readable form.
-pub(super) fn push(view: View<'_>, call: Option<Call>, event: &mut Event) {
+/// Writes all fields that [`has_place`] does not name, values in their readable form; `with_uid`: `user.id` is somebody
+/// else's.
+pub(super) fn push(view: View<'_>, call: Option<Call>, with_uid: bool, event: &mut Event) {
     for item in view.items() {
-        if item.token.place == Place::Tail || has_place(item.token.name) || view.repeats(item) {
+        let placed = has_place(item.token.name) && !(with_uid && item.token.name == name::UID);
+        if item.token.place == Place::Tail || placed || view.repeats(item) {
             continue;
         }
         let value = view.value_of(item);

@@ -24,7 +24,8 @@ impl<'a> Who<'a> {
 
     /// The user in a field: a number is an id, all else a name.
     pub(super) fn in_field(view: View<'a>, names: &'a dyn Names, field: Name) -> Option<Self> {
-        let value = view.inner_or_outer(field)?;
+        // Programs write `acct="?"`, with quotes, for a user that they do not know.
+        let value = view.inner_or_outer(field).filter(|value| **value != *b"?")?;
         if !value.iter().all(u8::is_ascii_digit) || value.is_empty() {
             return (!value.is_empty() && &*value != b"-1").then_some(Self { id: None, name: Some(value) });
         }

@@ -192,6 +192,25 @@ fn a1_pieces_are_joined_before_the_hex_is_undone() {
 }
 
 #[test]
+fn a37_the_title_is_never_trusted_over_the_arguments() {
+    let lines = [
+        syscall(STAMP, 59, ""),
+        format!("type=EXECVE msg=audit({STAMP}): argc=4 a0=\"auditctl\" a1=\"-a\" a2=\"-F\" a3=\"arch=b64\"\n"),
+        format!("type=PROCTITLE msg=audit({STAMP}): proctitle={}\n", "617564697463746C002D61002D46006172636800623634"),
+    ];
+    check(
+        &one(lines.concat()),
+        &[
+            ("process.command_line", json!("auditctl -a -F arch=b64")),
+            ("process.title", json!("auditctl -a -F arch b64")),
+        ],
+    );
+    let cut =
+        one(syscall(STAMP, 2, "") + &format!("type=PROCTITLE msg=audit({STAMP}): proctitle={}\n", "41".repeat(128)));
+    check(&cut, &[("auditng.truncated", json!(["process.title"])), ("process.title", json!("A".repeat(128)))]);
+}
+
+#[test]
 fn a26_outcomes() {
     for (result, exit, outcome, errno) in [
         ("success=yes", "3", "success", json!(null)),

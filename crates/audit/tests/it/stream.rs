@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{at, check, replay, syscall};
 
 fn serials(events: &[Value]) -> Vec<u64> {
-    events.iter().map(|event| at(event, "event.sequence").as_u64().unwrap()).collect()
+    events.iter().map(|event| at(event, "event.sequence").as_u64().expect("every event here has a serial")).collect()
 }
 
 fn cwd(stamp: &str) -> String {
