@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
         ("a66_restored_after_stop", owner::restored_after_stop),
         ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
+        ("built_in_rules_are_all_taken", owner::built_in_rules),
         ("a67_no_events_of_our_own_files", owner::no_loop),
         ("stops_within_5_s_under_load", owner::stops_in_time),
         ("doctor_names_the_owner", owner::doctor),

@@ -10,7 +10,7 @@ use agent::source::audit::{Config, Rules};
 use agent::sys::proc::Proc;
 use schema::field;
 
-use super::stand::{Collect, PATIENCE, Role, Stand, found, has, play, status, tagged, text, texts};
+use super::stand::{BUILT_IN, Collect, PATIENCE, Role, Stand, found, has, play, status, tagged, text, texts};
 
 const STORM: &str = "-a always,exit -F arch=b64 -S openat -F dir={} -k auditng-test-storm";
 const WATCH: &str = "-a always,exit -F arch=b64 -F dir={} -F perm=rwa -k auditng-test-file";
@@ -75,6 +75,18 @@ pub(crate) fn restored_after_sigkill() {
     assert_ne!(found(), stand.found, "the killed source left nothing: the test proves nothing");
     let mut next = stand.source(&[WATCH]).on();
     next.stop();
+    assert_eq!(found(), stand.found);
+}
+
+pub(crate) fn built_in_rules() {
+    let stand = Stand::new();
+    let mut started = stand.source(BUILT_IN);
+    let report = started.health.source("audit").report();
+    assert_eq!(report.state, State::On, "{}", report.reason);
+    let wanted = agent::source::audit::rules::load(&[], status().features).rules.len();
+    let there = found().rules.len() - stand.found.rules.len();
+    assert!(there > 50 && there <= wanted + 1, "{there} of {wanted}: {}", report.reason);
+    started.stop();
     assert_eq!(found(), stand.found);
 }
 

@@ -32,6 +32,9 @@ use crate::sys::proc::Proc;
 /// How often a reader of the copy asks whether the socket has become free.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How often rules are tried whose folder did not exist.
+const TRY_AGAIN_MS: i64 = 60_000;
+
 /// What the source does now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Mode {
@@ -88,6 +91,8 @@ pub struct Control<K> {
     mode: Mode,
     /// What is wrong although we own the socket.
     notes: Vec<String>,
+    /// Rules whose folder does not exist yet.
+    waiting: Vec<Rule>,
     last: Option<(Status, Timestamp)>,
     asked: Timestamp,
 }
@@ -97,8 +102,8 @@ impl<K: Kernel> Control<K> {
     pub fn new(kernel: K, plan: Plan, proc: Proc, pid: u32, file: StateFile, counters: Arc<Counters>) -> Self {
         let state = State::new(&proc.boot_id().unwrap_or_default(), pid);
         let mode = Mode::Off { why: "not started".to_owned() };
-        let (notes, asked) = (Vec::new(), Timestamp::default());
-        Self { kernel, plan, proc, pid, file, state, counters, mode, notes, last: None, asked }
+        let (notes, waiting, asked) = (Vec::new(), Vec::new(), Timestamp::default());
+        Self { kernel, plan, proc, pid, file, state, counters, mode, notes, waiting, last: None, asked }
     }
 
     /// What we do now.
@@ -109,6 +114,11 @@ impl<K: Kernel> Control<K> {
     /// What is not as it should be although we own the socket: refused rules, a locked configuration.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Rules that wait for their folder to be made; they are tried again each minute.
+    pub fn waiting(&self) -> &[Rule] {
+        &self.waiting
     }
 
     /// The last status that the kernel told.
@@ -140,7 +150,7 @@ impl<K: Kernel> Control<K> {
         }
         match (&self.mode, status) {
             (Mode::Unicast, Ok(status)) if status.pid != self.pid => self.mode = self.forgotten(&status, now),
-            (Mode::Unicast, _) => {}
+            (Mode::Unicast, _) => self.try_waiting(now),
             (Mode::Multicast { .. } | Mode::Off { .. }, _) => self.ask_again(now),
         }
         if let Ok(status) = self.kernel.status() {
@@ -289,6 +299,7 @@ impl<K: Kernel> Control<K> {
             .collect();
         self.state.set_rules(journal.iter().map(Vec::as_slice));
         self.save();
+        self.waiting.clear();
         let refused: Vec<Vec<u8>> = add.into_iter().filter_map(|rule| self.add(rule)).collect();
         self.delete_all(&stale);
         let owned = journal.iter().filter(|rule| !refused.contains(rule) && !stale.contains(rule));
@@ -303,11 +314,32 @@ impl<K: Kernel> Control<K> {
             if first { self.kernel.add_rule(&prepended(&rule.bytes)) } else { self.kernel.add_rule(&rule.bytes) };
         match result {
             Ok(()) => None,
+            Err(error) if error.errno() == Some(libc::ENOENT) => {
+                self.waiting.push(rule.clone());
+                Some(rule.bytes.clone())
+            }
             Err(error) => {
                 self.note(format!("rule {:?}: {}", rule.text, chain(&error)));
                 Some(rule.bytes.clone())
             }
         }
+    }
+
+    /// Folders that rules name may have been made since. A rule that is taken goes behind the others.
+    fn try_waiting(&mut self, now: Timestamp) {
+        let due = now.millis() - self.asked.millis() >= TRY_AGAIN_MS;
+        if self.waiting.is_empty() || !due {
+            return;
+        }
+        self.asked = now;
+        let rules = std::mem::take(&mut self.waiting);
+        let mut journal: Vec<Vec<u8>> = self.state.rules().collect();
+        journal.extend(rules.iter().map(|rule| rule.bytes.clone()));
+        self.state.set_rules(journal.iter().map(Vec::as_slice));
+        self.save();
+        let refused: Vec<Vec<u8>> = rules.iter().filter_map(|rule| self.add(rule)).collect();
+        self.state.set_rules(journal.iter().filter(|rule| !refused.contains(rule)).map(Vec::as_slice));
+        self.save();
     }
 
     fn delete_all(&mut self, rules: &[Vec<u8>]) {

@@ -15,10 +15,11 @@ use audit::table::{arch, syscall_number};
 use super::control::Rule;
 use crate::sys::proc::read;
 
-/// The built-in set, used where no files are named.
-pub const BUILT_IN: &str = include_str!("../../../../../etc/rules.d/10-auditng.rules");
-/// Its name in messages.
-const BUILT_IN_NAME: &str = "10-auditng.rules (built in)";
+/// The built-in set by name and text, used where no files are named. The second one speaks of calls that only x86_64 has.
+pub const BUILT_IN: [(&str, &str); 2] = [
+    ("built-in/10-auditng.rules", include_str!("../../../../../etc/rules.d/10-auditng.rules")),
+    ("built-in/11-auditng-x86_64.rules", include_str!("../../../../../etc/rules.d/11-auditng-x86_64.rules")),
+];
 /// A rule file is text written by people.
 const MOST_BYTES: usize = 4 << 20;
 /// Key of the rule that excepts our own calls.
@@ -105,7 +106,8 @@ pub fn load(files: &[PathBuf], features: Option<u32>) -> Found {
             found.add(path, host);
         }
         if files.is_empty() {
-            found.take(BUILT_IN_NAME, &rule::check(BUILT_IN, host));
+            let fitting = if host.machine == arch::X86_64 { &BUILT_IN[..] } else { &BUILT_IN[..1] };
+            found.take("built-in", &rule::check_files(fitting, host));
         }
         found
     })

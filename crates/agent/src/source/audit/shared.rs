@@ -127,6 +127,10 @@ impl Shared {
             notes.push(format!("the receive buffer is only {bytes} bytes because CAP_NET_ADMIN is missing"));
         }
         let state = if notes.is_empty() { State::On } else { State::Degraded };
+        let waiting = control.waiting().len();
+        if waiting > 0 {
+            notes.push(format!("{waiting} rules wait for folders that do not exist here"));
+        }
         (state, notes.join("; "))
     }
 
@@ -188,12 +192,12 @@ impl Shared {
 /// The loop of `audit-control`: polls until told to stop, then puts everything back.
 pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
     while !shared.stop.wait(POLL) {
-        let (mode, notes) = (control.mode().clone(), control.notes().len());
+        let before = (control.mode().clone(), control.notes().len(), control.waiting().len());
         control.poll(shared.clock.wall());
         if let Some(serial) = shared.newest() {
             control.saw(serial);
         }
-        if *control.mode() != mode || control.notes().len() != notes {
+        if before != (control.mode().clone(), control.notes().len(), control.waiting().len()) {
             shared.follow(&control);
         }
     }

@@ -20,6 +20,7 @@ struct Inner {
     rules: Vec<Vec<u8>>,
     denied: bool,
     refused_rule: Option<Vec<u8>>,
+    absent_folder: Option<Vec<u8>>,
     changes: usize,
     /// The owner's socket is closed, and no record has told the kernel so.
     dead: bool,
@@ -81,6 +82,9 @@ impl Kernel for Fake {
         }
         if inner.refused_rule.as_ref() == Some(&bytes) {
             return Err(refusal("add", libc::EINVAL));
+        }
+        if inner.absent_folder.as_ref() == Some(&bytes) {
+            return Err(refusal("add", libc::ENOENT));
         }
         let at = if bytes == rule { inner.rules.len() } else { 0 };
         inner.rules.insert(at, bytes);
@@ -350,6 +354,25 @@ fn a_refused_rule_is_named_and_the_others_load() {
     assert_eq!(control.notes().len(), 1);
     assert!(control.notes()[0].contains("rule 1"), "{:?}", control.notes());
     assert_eq!(stand.rules(), [rule(9).bytes, rule(2).bytes]);
+}
+
+#[test]
+fn a_rule_waits_for_its_folder() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().absent_folder = Some(rule(1).bytes);
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    assert_eq!((control.notes(), control.waiting()), (&[][..], &[rule(1)][..]));
+    control.poll(at(62));
+    assert_eq!(control.waiting(), [rule(1)]);
+    stand.fake.0.borrow_mut().absent_folder = None;
+    control.poll(at(63));
+    assert_eq!(control.waiting(), [rule(1)], "tried again only after a minute");
+    control.poll(at(123));
+    assert_eq!(control.waiting(), []);
+    assert_eq!(stand.rules(), [rule(9).bytes, rule(2).bytes, rule(1).bytes]);
+    end(&mut control);
+    assert_eq!((stand.status(), stand.rules()), (found(), vec![]));
 }
 
 #[test]
