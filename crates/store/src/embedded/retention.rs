@@ -113,7 +113,10 @@ fn delete(shared: &Shared, window: &Arc<Window>) -> bool {
     let mut folder = window.folder.clone().into_os_string();
     folder.push(".deleted");
     let folder = PathBuf::from(folder);
+    // Before the folder goes, so that no search takes the missing folder for damage.
+    window.set_gone(true);
     if let Err(error) = fs::rename(&window.folder, &folder) {
+        window.set_gone(false);
         tracing::warn!(window = window.label(), %error, "could not delete a window");
         return false;
     }

@@ -79,6 +79,10 @@ impl Run<'_> {
     fn window(&mut self, window: &Arc<Window>) -> Result<(), SearchError> {
         let opened = match window.opened(self.shared.next_use()) {
             Ok(opened) => opened,
+            Err(_) if window.is_gone() => {
+                self.answer.windows.pruned += 1;
+                return Ok(());
+            }
             Err(reason) => {
                 self.answer.windows.failed.push(FailedWindow { name: window.label(), reason });
                 return Ok(());
@@ -216,7 +220,7 @@ pub(super) fn scan(
 fn readable(shared: &Shared, window: &Arc<Window>, context: &Context) -> Result<Option<Arc<Opened>>, SearchError> {
     match window.opened(shared.next_use()) {
         Ok(opened) => Ok(Some(opened)),
-        Err(_) if context.allow_partial => Ok(None),
+        Err(_) if context.allow_partial || window.is_gone() => Ok(None),
         Err(reason) => Err(SearchError::Windows(vec![FailedWindow { name: window.label(), reason }])),
     }
 }

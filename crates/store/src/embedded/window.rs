@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schema::field::TIMESTAMP;
@@ -168,6 +168,8 @@ pub(super) struct Window {
     pub(super) folder: PathBuf,
     /// Counts up with each use of any window; the least recently used are closed first.
     pub(super) used: AtomicU64,
+    /// Retention has deleted it; a search that still has it on its list passes it over.
+    gone: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -189,7 +191,7 @@ pub(super) struct Opened {
 impl Window {
     pub(super) fn new(name: Name, folder: PathBuf, summary: Summary) -> Self {
         let state = State { summary, bytes: folder_bytes(&folder), opened: None, failed: None };
-        Self { name, folder, used: AtomicU64::new(0), state: Mutex::new(state) }
+        Self { name, folder, used: AtomicU64::new(0), gone: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// A window that cannot be read.
@@ -228,6 +230,15 @@ impl Window {
 
     pub(super) fn is_opened(&self) -> bool {
         self.state().opened.is_some()
+    }
+
+    /// Marks it as deleted, or not after all.
+    pub(super) fn set_gone(&self, gone: bool) {
+        self.gone.store(gone, Ordering::Release);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
     }
 
     /// Lets go of the opened form; searches that hold it go on.
