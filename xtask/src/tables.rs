@@ -1,12 +1,13 @@
 //! Generates the tables of crate `audit` from kernel uapi headers.
 //!
-//! Needs a folder with the headers of every architecture, `any-linux-any/{linux,asm-generic}` and `<arch>-linux-any/asm`, as
-//! the PyPI wheel `ziglang` ships it under `ziglang/lib/libc/include` (`pip download --no-deps ziglang`, then unzip), named by
-//! `AUDITNG_KERNEL_HEADERS`. 31-bit s390 left the kernel in Linux 7: put `asm/unistd_32.h` of Debian's
-//! `linux-libc-dev-s390x-cross` under `s390-linux-any/`; without it that one table stays as it is.
+//! Needs a folder with the headers of every architecture, `any-linux-any/{linux,asm-generic}` and
+//! `<arch>-linux-any/asm`, as the PyPI wheel `ziglang` ships it under `ziglang/lib/libc/include` (`pip download
+//! --no-deps ziglang`, then unzip), named by `AUDITNG_KERNEL_HEADERS`. 31-bit s390 left the kernel in Linux 7: put
+//! `asm/unistd_32.h` of Debian's `linux-libc-dev-s390x-cross` under `s390-linux-any/`; without it that one table
+//! stays as it is.
 //!
-//! Header names are facts of the ABI (uapi headers carry the syscall exception). Numbers that no uapi header has are in
-//! [`facts`].
+//! Header names are facts of the ABI (uapi headers carry the syscall exception). Numbers that no uapi header has are
+//! in [`facts`].
 
 mod facts;
 mod header;
@@ -165,7 +166,8 @@ fn constants(headers: &Headers, file: &str) -> Result<String> {
     Ok(out)
 }
 
-/// Flags with the most bits first, so that a name for several bits wins over the names of each; values in rising order.
+/// Flags with the most bits first, so that a name for several bits wins over the names of each; values in rising
+/// order.
 fn pick(headers: &Headers, set: &Set) -> Result<Vec<(u64, String)>> {
     let constants = headers.read(set.headers)?;
     let keep = |picked: &[&str], except: &[&str], name: &str| {

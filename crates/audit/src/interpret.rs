@@ -1,8 +1,9 @@
 //! What the numbers of a record mean, as text: system call arguments, file modes, capability masks, seccomp codes.
 //!
-//! Promises: adds names and takes nothing away. The registers stay in `auditd.data.a0..a3` as the kernel printed them; here
-//! each argument that has a meaning gets a text, and a bit or value without a name is shown in hex. Arguments that are
-//! pointers, sizes or descriptors have none. Never an error: any register is allowed to hold anything.
+//! Promises: adds names and takes nothing away. The registers stay in `auditd.data.a0..a3` as the kernel printed
+//! them; here each argument that has a meaning gets a text, and a bit or value without a name is shown in hex.
+//! Arguments that are pointers, sizes or descriptors have none. Never an error: any register is allowed to hold
+//! anything.
 //!
 //! Does not: see more than the four arguments that a SYSCALL record has, or what a pointer points to.
 //!
@@ -40,7 +41,8 @@ pub fn arguments(arch: u32, call: &str, registers: [u64; 4], mut each: impl FnMu
     }
 }
 
-/// Whether a call returns an address, so that its `exit` is to be shown in hex and only the last page of numbers is an error.
+/// Whether a call returns an address, so that its `exit` is to be shown in hex and only the last page of numbers is
+/// an error.
 #[must_use]
 pub fn returns_address(call: &str) -> bool {
     matches!(call, "mmap" | "mmap2" | "old_mmap" | "mremap" | "brk" | "shmat" | "map_shadow_stack")

@@ -6,14 +6,15 @@
 //! ```
 //!
 //! Promises:
-//! - **The length is what `recv` returned.** In unicast event messages the kernel leaves its own header out of `length`
-//!   (16 too small), and flags, sequence and port are 0; in multicast copies and in replies `length` is right, and up to
-//!   three bytes of padding follow. [`decode`] serves all of them.
+//! - **The length is what `recv` returned.** In unicast event messages the kernel leaves its own header out of
+//!   `length` (16 too small), and flags, sequence and port are 0; in multicast copies and in replies `length` is right,
+//!   and up to three bytes of padding follow. [`decode`] serves all of them.
 //! - A short or strange datagram is an error value that names what is missing, never a panic.
 //! - Status structs of older kernels (fewer words) decode: what did not come is absent.
 //!
-//! Does not: open a socket, match replies to requests (use [`Header::sequence`] and the frame's kind: the acknowledgement
-//! comes first and the answer later from a kernel thread), or check `MSG_TRUNC`, which only the reader of the socket sees.
+//! Does not: open a socket, match replies to requests (use [`Header::sequence`] and the frame's kind: the
+//! acknowledgement comes first and the answer later from a kernel thread), or check `MSG_TRUNC`, which only the
+//! reader of the socket sees.
 //!
 //! Numbers are in host order, as netlink has them; a capture is read on a machine of the same byte order.
 //!

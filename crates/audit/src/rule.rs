@@ -7,14 +7,17 @@
 //! ```
 //!
 //! Promises:
-//! - [`check`] reads a whole file and reports **every** problem with line and column; what is right compiles all the same.
-//! - The bytes are those that auditctl sends ([`encode`]), except where auditctl is silently wrong: then it is an error here.
+//! - [`check`] reads a whole file and reports **every** problem with line and column; what is right compiles all the
+//!   same.
+//! - The bytes are those that auditctl sends ([`encode`]), except where auditctl is silently wrong: then it is an
+//!   error here.
 //! - Text, bytes, text, bytes: the second text and the second bytes are the first ones ([`Rule::text`], [`decode`]).
 //!
 //! Does not: look at this machine. Users, groups, paths, the machine and the kernel's features come in as a [`Host`].
 //!
-//! Spelling beyond auditctl's: `'...'` and `"..."` around a word or a value (as go-libaudit takes them), and `$'...'` with
-//! `\n \t \\ \' \xNN` for bytes that no other form can write. A blank in a path is written `\ ` as auditctl does.
+//! Spelling beyond auditctl's: `'...'` and `"..."` around a word or a value (as go-libaudit takes them), and `$'...'`
+//! with `\n \t \\ \' \xNN` for bytes that no other form can write. A blank in a path is written `\ ` as auditctl
+//! does.
 //!
 //! ```
 //! use audit::rule::{self, Host};
@@ -279,7 +282,8 @@ impl Rule {
     }
 }
 
-/// What a path names when a rule is compiled. `-w` on a directory watches all below it, on anything else that one file.
+/// What a path names when a rule is compiled. `-w` on a directory watches all below it, on anything else that one
+/// file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathKind {
     /// A directory.
@@ -295,7 +299,8 @@ pub enum PathKind {
 pub struct Host<'a> {
     /// Arch word of its own programs: what `b64` (or `b32`) and a rule without `arch` mean.
     pub machine: u32,
-    /// Feature bits of its kernel ([`crate::netlink::Status::features`]); `None` = unknown, everything is taken to be there.
+    /// Feature bits of its kernel ([`crate::netlink::Status::features`]); `None` = unknown, everything is taken to be
+    /// there.
     pub features: Option<u32>,
     /// The number of a user.
     pub user: &'a dyn Fn(&str) -> Option<u32>,

@@ -1,9 +1,9 @@
 //! The bytes of a socket address, as `saddr=` of a SOCKADDR record has them, and what they say.
 //!
 //! Promises: never an error. What is too short for its family is [`Endpoint::Cut`], what no arm knows is
-//! [`Endpoint::Opaque`]; the bytes stay with both. The family, and with it every number in the byte order of the host that
-//! wrote the record, is read right for little-endian and big-endian hosts alike: no family has a number above 255, so of its
-//! two bytes one is zero. Ports and IP addresses are in network order everywhere.
+//! [`Endpoint::Opaque`]; the bytes stay with both. The family, and with it every number in the byte order of the host
+//! that wrote the record, is read right for little-endian and big-endian hosts alike: no family has a number above
+//! 255, so of its two bytes one is zero. Ports and IP addresses are in network order everywhere.
 //!
 //! Does not: resolve anything, or cut a name at a NUL where the kernel would not (abstract sockets have them inside).
 //!
@@ -235,7 +235,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Controller 6 bytes; SCO 8; RFCOMM 9 or 10 with padding; L2CAP 13 or 14. L2CAP numbers are little-endian everywhere.
+    /// Controller 6 bytes; SCO 8; RFCOMM 9 or 10 with padding; L2CAP 13 or 14. L2CAP numbers are little-endian
+    /// everywhere.
     fn bluetooth(self) -> Option<Endpoint<'a>> {
         Some(match self.bytes.len() {
             6 => Endpoint::Bluetooth { device: None, channel: self.half(2)? },

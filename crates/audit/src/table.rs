@@ -1,8 +1,9 @@
-//! Numbers of the kernel and their names: record types, system calls, arch words, errno, signals, capabilities, flags.
+//! Numbers of the kernel and their names: record types, system calls, arch words, errno, signals, capabilities,
+//! flags.
 //!
-//! Promises: a lookup never fails loudly. A number that no table knows gives `None` and the caller keeps the number, so a
-//! newer kernel costs a name and never an event. Lookups by number are array or jump-table reads, since they stand on the
-//! path of every record; lookups by name serve rules and replayed text.
+//! Promises: a lookup never fails loudly. A number that no table knows gives `None` and the caller keeps the number,
+//! so a newer kernel costs a name and never an event. Lookups by number are array or jump-table reads, since they
+//! stand on the path of every record; lookups by name serve rules and replayed text.
 //!
 //! Does not: read a header, a file or this machine. The `z*.rs` files are machine-written from kernel uapi headers by
 //! `cargo xtask tables` and committed. Which argument of which call means what is in [`crate::interpret`].
@@ -185,8 +186,8 @@ pub fn capabilities(mask: u64) -> impl Iterator<Item = &'static str> {
     (0..64).filter(move |bit| mask & (1u64 << bit) != 0).filter_map(capability_name)
 }
 
-/// The word for an address family as normalised events spell it: `ipv4`, `ipv6`, `unix`, else the kernel's name in lower
-/// case without `AF_`.
+/// The word for an address family as normalised events spell it: `ipv4`, `ipv6`, `unix`, else the kernel's name in
+/// lower case without `AF_`.
 #[must_use]
 pub fn family_word(family: u16) -> Option<String> {
     Some(match family {

@@ -1,5 +1,5 @@
-//! Numbers of the ABI that no uapi header defines: user-space record types, address families, errors that only the audit
-//! record shows, socket levels and message flags.
+//! Numbers of the ABI that no uapi header defines: user-space record types, address families, errors that only the
+//! audit record shows, socket levels and message flags.
 
 /// Record types that programs write (numbers and names are those of libaudit, man `ausearch -m`).
 pub(crate) const USER_RECORDS: &[(u16, &str)] = &[

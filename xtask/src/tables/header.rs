@@ -1,8 +1,9 @@
 //! Constants out of C headers: `#define`s and enums, evaluated, without a C compiler.
 //!
-//! Understands integer literals, character literals, names, parentheses, unary `- ~ !`, the binary operators that kernel
-//! headers use, casts to integer types, and `_IO*(type, number, int)`. What it cannot evaluate is no constant. Conditionals
-//! are not followed: **the first definition of a name wins**, so an architecture's header goes before the generic one.
+//! Understands integer literals, character literals, names, parentheses, unary `- ~ !`, the binary operators that
+//! kernel headers use, casts to integer types, and `_IO*(type, number, int)`. What it cannot evaluate is no constant.
+//! Conditionals are not followed: **the first definition of a name wins**, so an architecture's header goes before
+//! the generic one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Recorded datagrams: `u32` little-endian length, then that many bytes exactly as `recv` gave them, repeated.
 //!
-//! Works on slices so that the caller decides where bytes come from: [`take`] for a growing buffer, [`Frames`] for a whole
-//! capture in memory, [`append`] to write one.
+//! Works on slices so that the caller decides where bytes come from: [`take`] for a growing buffer, [`Frames`] for a
+//! whole capture in memory, [`append`] to write one.
 //!
 //! ```
 //! use audit::netlink::capture;
@@ -11,8 +11,8 @@
 //! assert_eq!(capture::Frames::new(&recorded).collect::<Vec<_>>(), [Ok(&b"sixteen byte hdr"[..])]);
 //! ```
 
-/// The longest datagram that a capture may hold. The kernel's longest text is 8,560 bytes; a longer length is a sign that
-/// this is no capture, and reading it would mean waiting for gigabytes.
+/// The longest datagram that a capture may hold. The kernel's longest text is 8,560 bytes; a longer length is a sign
+/// that this is no capture, and reading it would mean waiting for gigabytes.
 pub const MAX_DATAGRAM_BYTES: usize = 65_536;
 
 /// Bytes of the length before each datagram.

@@ -80,7 +80,8 @@ impl Request<'_> {
     }
 }
 
-/// The datagram for a request, with `sequence` to know its answers by (use one that is not 0: event messages carry 0).
+/// The datagram for a request, with `sequence` to know its answers by (use one that is not 0: event messages carry
+/// 0).
 #[must_use]
 pub fn encode(request: &Request<'_>, sequence: u32) -> Vec<u8> {
     let mut out = vec![0; HEADER_BYTES];

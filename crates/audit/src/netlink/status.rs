@@ -2,8 +2,8 @@
 
 use super::word;
 
-/// State of the kernel's audit system. The first seven values exist in every kernel; the rest came later and are absent in
-/// the answers of older ones.
+/// State of the kernel's audit system. The first seven values exist in every kernel; the rest came later and are
+/// absent in the answers of older ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Status {
     /// Which values the kernel says are valid (it sends 0).
@@ -22,7 +22,8 @@ pub struct Status {
     pub lost: u32,
     /// Records waiting now.
     pub backlog: u32,
-    /// Bits of [`Status::FEATURE_EXECUTABLE_PATH`] and its sisters; in kernels before 3.15 a version, before 3.14 absent.
+    /// Bits of [`Status::FEATURE_EXECUTABLE_PATH`] and its sisters; in kernels before 3.15 a version, before 3.14
+    /// absent.
     pub features: Option<u32>,
     /// How long an audited program waits when the backlog is full, in jiffies.
     pub backlog_wait_time: Option<u32>,

@@ -4,8 +4,8 @@
 //! 0      4       8      12         268         524         780         1036     1040
 //! | list | action| count| mask[64] | fields[64]| values[64]| flags[64] | buflen | strings ...
 //! ```
-//! Numbers are in host order. Strings follow each other without a NUL, in the order of their fields, and the value of such a
-//! field is its length.
+//! Numbers are in host order. Strings follow each other without a NUL, in the order of their fields, and the value of
+//! such a field is its length.
 
 use super::{Action, Field, FieldId, List, MAX_FIELDS, Mask, Operator, Rule, Value};
 
@@ -73,7 +73,8 @@ pub(super) fn encode_at(rule: &Rule, prepend: bool) -> Vec<u8> {
     for (at, word) in rule.calls.words().iter().enumerate() {
         put(&mut out, MASK + 4 * at, *word);
     }
-    // A parsed or decoded rule has no more than 64; what a caller adds by hand beyond that has no place in the struct.
+    // A parsed or decoded rule has no more than 64; what a caller adds by hand beyond that has no place in the
+    // struct.
     for (at, field) in rule.fields.iter().take(MAX_FIELDS).enumerate() {
         put(&mut out, FIELDS + 4 * at, field.id.0);
         put(&mut out, FLAGS + 4 * at, field.operator.number());
@@ -134,8 +135,8 @@ fn read_field(header: &[u8], strings: &mut &[u8], at: usize) -> Result<Field, De
     Ok(Field { id, operator, value })
 }
 
-/// The one form that two rules share exactly if the kernel takes them for the same: class bits of the mask cleared, the mark
-/// of `-A` dropped, padding cut off.
+/// The one form that two rules share exactly if the kernel takes them for the same: class bits of the mask cleared,
+/// the mark of `-A` dropped, padding cut off.
 ///
 /// # Errors
 /// As [`decode`].

@@ -204,7 +204,8 @@ pub fn check(text: &str, host: &Host<'_>) -> Report {
     check_lines(lines, host)
 }
 
-/// Reads the rule files of a directory, given by name and text, in the order in which `augenrules` puts them together.
+/// Reads the rule files of a directory, given by name and text, in the order in which `augenrules` puts them
+/// together.
 #[must_use]
 pub fn check_files<'a>(files: &[(&'a str, &'a str)], host: &Host<'_>) -> Report {
     let merged = file::merge(files);

@@ -122,7 +122,8 @@ impl FieldId {
     }
 }
 
-/// Why the kernel refuses this field in this list or with this operator (`audit_field_valid` in `kernel/auditfilter.c`).
+/// Why the kernel refuses this field in this list or with this operator (`audit_field_valid` in
+/// `kernel/auditfilter.c`).
 pub(super) fn refusal(id: FieldId, operator: Operator, list: List) -> Option<String> {
     let known = id.known()?;
     let name = known.name;

@@ -1,8 +1,8 @@
 //! Several rule files as one, as `augenrules` puts them together.
 //!
-//! Only names that end in `.rules` and do not start with a dot, in natural order (`9-` before `10-`). Comments and blank
-//! lines go. Of each of `-D`, `-b`, `-f` and `-e` the last one stays; the first three stand before all rules, `-e` behind
-//! them.
+//! Only names that end in `.rules` and do not start with a dot, in natural order (`9-` before `10-`). Comments and
+//! blank lines go. Of each of `-D`, `-b`, `-f` and `-e` the last one stays; the first three stand before all rules,
+//! `-e` behind them.
 
 use core::cmp::Ordering;
 

@@ -9,8 +9,8 @@ use crate::table::{self, arch};
 /// The highest error number that programs see.
 const LAST_ERROR: u32 = 133;
 
-/// Rules that are compared with each other: beyond that many (no kernel is well with them) only the first ones are, since the
-/// work grows with the square.
+/// Rules that are compared with each other: beyond that many (no kernel is well with them) only the first ones are,
+/// since the work grows with the square.
 const COMPARED: usize = 2_048;
 
 /// All hints, each with the index of its line.

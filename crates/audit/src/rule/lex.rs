@@ -1,8 +1,8 @@
 //! A line into words.
 //!
-//! Words are separated by blanks and tabs. `\ ` is a blank inside a word, any other backslash stands for itself (auditctl).
-//! Where a word or the value behind its operator starts with a quote, `'...'` and `"..."` hold blanks, and `$'...'` holds
-//! escapes. A quote anywhere else stands for itself: `/home/o'brien` is a path.
+//! Words are separated by blanks and tabs. `\ ` is a blank inside a word, any other backslash stands for itself
+//! (auditctl). Where a word or the value behind its operator starts with a quote, `'...'` and `"..."` hold blanks,
+//! and `$'...'` holds escapes. A quote anywhere else stands for itself: `/home/o'brien` is a path.
 
 /// A word and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,21 +1,23 @@
-//! From the rules that the kernel has to the rules that are wanted, without a moment in which a call that is recorded before
-//! and after goes unrecorded.
+//! From the rules that the kernel has to the rules that are wanted, without a moment in which a call that is recorded
+//! before and after goes unrecorded.
 //!
-//! The kernel can only append, prepend and delete, refuses a second copy of a rule, and lets the first match decide. So:
+//! The kernel can only append, prepend and delete, refuses a second copy of a rule, and lets the first match decide.
+//! So:
 //!
 //! 1. stale `never` rules go first: that can only record more;
 //! 2. the longest run of wanted rules that is already in the kernel in this order stays in place;
-//! 3. the others are appended in their order. One that is in the kernel at a wrong place must be deleted before; if it is an
-//!    `always` rule, a temporary rule at the front covers its calls meanwhile (key [`COVER_KEY`]);
+//! 3. the others are appended in their order. One that is in the kernel at a wrong place must be deleted before; if
+//!    it is an `always` rule, a temporary rule at the front covers its calls meanwhile (key [`COVER_KEY`]);
 //! 4. stale `always` rules go when all that is wanted is in, the cover goes last.
 //!
-//! What is recorded too much in between is recorded; nothing is recorded too little. A plan for a kernel that has what is
-//! wanted is empty.
+//! What is recorded too much in between is recorded; nothing is recorded too little. A plan for a kernel that has
+//! what is wanted is empty.
 
 use super::bytes::encode_at;
 use super::{Action, Field, FieldId, List, Mask, Operator, Rule, Value};
 
-/// The key of the rule that covers for others while they move. One that is found in the kernel was left by a crash and goes.
+/// The key of the rule that covers for others while they move. One that is found in the kernel was left by a crash
+/// and goes.
 pub const COVER_KEY: &str = "auditng-cover";
 
 /// One change of the kernel's rules.
@@ -56,8 +58,8 @@ impl Rule {
     }
 }
 
-/// The steps from `kernel` to `wanted`. Rules of the kernel that are not `owned` and not wanted stay untouched; one that is
-/// wanted and not owned counts as there.
+/// The steps from `kernel` to `wanted`. Rules of the kernel that are not `owned` and not wanted stay untouched; one
+/// that is wanted and not owned counts as there.
 #[must_use]
 pub fn plan(kernel: &[Rule], wanted: &[Rule], owned: &dyn Fn(&Rule) -> bool) -> Vec<Step> {
     List::ALL.into_iter().flat_map(|list| Move::new(list, kernel, wanted, owned).steps()).collect()

@@ -9,8 +9,8 @@ use crate::table;
 impl Rule {
     /// The rule as a line of a rule file for a machine of arch `machine`.
     ///
-    /// One spelling for each rule: `-a list`, conditions in their order with the arch in front of `-S`, no `-w` (which would
-    /// mean another rule if its path became a directory), keys last if they are last.
+    /// One spelling for each rule: `-a list`, conditions in their order with the arch in front of `-S`, no `-w`
+    /// (which would mean another rule if its path became a directory), keys last if they are last.
     #[must_use]
     pub fn text(&self, machine: u32) -> String {
         let mut out = format!("-a {},{}", self.action.word(), self.list.word());
