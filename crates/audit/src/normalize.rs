@@ -19,6 +19,7 @@
 
 mod action;
 mod actions;
+mod arguments;
 mod bytes;
 mod data;
 mod dirfd;
@@ -134,6 +135,7 @@ impl Normalizer {
         push_types(group, meanings, event);
         push_action(action, call, view, event);
         push_call_kind(action, call, event);
+        arguments::push(view, call, event);
         push_outcome(view, event);
         push_process(view, event);
         let actors = Actors::of(view, names, action);

@@ -10,7 +10,7 @@ use super::meaning::Call;
 use super::view::{Item, View};
 use crate::record::name::{self, COUNT, Name};
 use crate::record::{Place, kind};
-use crate::table;
+use crate::{interpret, table};
 
 /// Writes all fields that [`has_place`] does not name, values in their readable form; `with_uid`: `user.id` is somebody
 /// else's.
@@ -51,6 +51,13 @@ fn readable<'a>(view: View<'a>, item: &Item, call: Option<Call>) -> Cow<'a, [u8]
         name::EXIT => error_name(value.raw),
         _ => None,
     };
+    if item.token.name == name::EXIT
+        && named.is_none()
+        && call.and_then(|call| call.name).is_some_and(interpret::returns_address)
+        && let Some(address) = str::from_utf8(value.raw).ok().and_then(|exit| exit.parse::<i64>().ok())
+    {
+        return Cow::Owned(format!("{address:#x}").into_bytes());
+    }
     named.map_or_else(|| value.decoded(item.token.name), |name| Cow::Borrowed(name.as_bytes()))
 }
 

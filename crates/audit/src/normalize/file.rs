@@ -10,7 +10,7 @@ use super::dirfd;
 use super::selinux;
 use super::view::{View, decoded};
 use crate::reassemble::Group;
-use crate::record::name::{self, Name};
+use crate::record::name;
 use crate::record::{Fields, Form, Piece, Place, Token, is_absent, kind};
 
 /// One PATH record: where its values lie in the group's text.
@@ -104,34 +104,43 @@ impl Paths {
             }
             if token.name == name::OBJ {
                 for (part, value) in selinux::parts(token.value.of(text)) {
-                    self.member(&mut first, &["obj_", part], value.as_bytes());
+                    self.known_key(&mut first, "obj_", part);
+                    self.value(value.as_bytes());
                 }
-            } else {
-                let value = decoded(text, token.value, token.form, token.name);
-                match str::from_utf8(token.key.of(text)) {
-                    Ok(key) => self.member(&mut first, &[key], &value),
-                    Err(_) => continue,
-                }
+                continue;
             }
+            match token.name {
+                name::OTHER => self.foreign_key(&mut first, token.key.of(text)),
+                known => self.known_key(&mut first, "", known.text()),
+            }
+            self.value(&decoded(text, token.value, token.form, token.name));
         }
         self.json.push('}');
         self.paths.push(path);
     }
 
-    fn member(&mut self, first: &mut bool, key: &[&str], value: &[u8]) {
+    /// A key of our own words needs no escaping.
+    fn known_key(&mut self, first: &mut bool, prefix: &str, key: &str) {
+        self.comma(first);
+        self.json.push('"');
+        self.json.push_str(prefix);
+        self.json.push_str(key);
+        self.json.push_str("\":");
+    }
+
+    fn foreign_key(&mut self, first: &mut bool, key: &[u8]) {
+        self.comma(first);
+        push_json_string(&String::from_utf8_lossy(key), &mut self.json);
+        self.json.push(':');
+    }
+
+    fn comma(&mut self, first: &mut bool) {
         if !std::mem::take(first) {
             self.json.push(',');
         }
-        match key {
-            // Catalogue names need no escaping; all others are foreign.
-            [key] if Name::of(key.as_bytes()) == name::OTHER => push_json_string(key, &mut self.json),
-            parts => {
-                self.json.push('"');
-                parts.iter().for_each(|part| self.json.push_str(part));
-                self.json.push('"');
-            }
-        }
-        self.json.push(':');
+    }
+
+    fn value(&mut self, value: &[u8]) {
         match str::from_utf8(value) {
             Ok(value) => push_json_string(value, &mut self.json),
             Err(_) => {
