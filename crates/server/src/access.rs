@@ -22,8 +22,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq as _;
 
-use crate::api::App;
+use crate::api::bulk::drain;
 use crate::api::error::{ApiError, Code};
+use crate::api::{App, BODY};
 use crate::clock;
 use crate::config::Config;
 use crate::state::{Role, Session, State, Token};
@@ -76,24 +77,28 @@ pub(crate) struct Caller {
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Lets a request through, or answers it.
-pub(crate) async fn guard(Shared(app): Shared<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(Shared(app): Shared<Arc<App>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let elastic = path == "/" || path.split('/').any(|part| part.starts_with('_'));
-    match admit(&app, request) {
-        Ok(Admitted::Through(request)) => next.run(*request).await,
+    match admit(&app, &mut request) {
+        Ok(Admitted::Through) => next.run(request).await,
         Ok(Admitted::Page) => Redirect::to("/ui/").into_response(),
-        Err(error) => error.for_shippers(elastic).into_response(),
+        Err(error) => {
+            drain(request.into_body()).await;
+            error.for_shippers(elastic).into_response()
+        }
     }
 }
 
 enum Admitted {
-    Through(Box<Request>),
+    Through,
     /// Somebody looks at `/` with a browser.
     Page,
 }
 
-fn admit(app: &App, mut request: Request) -> Result<Admitted, ApiError> {
+fn admit(app: &App, request: &mut Request) -> Result<Admitted, ApiError> {
     check_host(app, request.headers())?;
+    check_length(request)?;
     if request.uri().path() == "/" && wants_html(request.headers()) {
         return Ok(Admitted::Page);
     }
@@ -103,7 +108,7 @@ fn admit(app: &App, mut request: Request) -> Result<Admitted, ApiError> {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     if need == Some(Need::Nobody) {
         check_origin(request.headers())?;
-        return Ok(Admitted::Through(Box::new(request)));
+        return Ok(Admitted::Through);
     }
     let caller = identify(app, request.headers(), peer)
         .ok_or_else(|| ApiError::new(Code::Unauthorized, "log in, or send a token").advice("see docs/api.md"))?;
@@ -113,10 +118,10 @@ fn admit(app: &App, mut request: Request) -> Result<Admitted, ApiError> {
         return Err(ApiError::new(Code::Forbidden, message));
     }
     if let Some(session) = &caller.session {
-        check_change(&request, session)?;
+        check_change(request, session)?;
     }
     request.extensions_mut().insert(caller);
-    Ok(Admitted::Through(Box::new(request)))
+    Ok(Admitted::Through)
 }
 
 /// A page of another name must not reach us through the reader's browser (DNS rebinding).
@@ -130,6 +135,16 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::new(Code::Misdirected, "this server does not answer to that name").advice("add it to auth.names"))
+}
+
+/// Only bulk bodies may be large, and they have their own bounds.
+fn check_length(request: &Request) -> Result<(), ApiError> {
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if request.uri().path().ends_with("/_bulk") || length.is_none_or(|length| length <= BODY as u64) {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::TooLarge, "the body is larger than 1 MiB"))
 }
 
 /// The host of `host:port`, without brackets.

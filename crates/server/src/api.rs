@@ -5,7 +5,7 @@
 //! [`crate::access`].
 
 mod agents;
-mod bulk;
+pub(crate) mod bulk;
 pub(crate) mod error;
 mod events;
 mod export;
@@ -65,7 +65,7 @@ pub(crate) struct App {
 }
 
 /// Largest body of anything but `_bulk`.
-const BODY: usize = 1 << 20;
+pub(crate) const BODY: usize = 1 << 20;
 
 /// All routes behind the guard.
 pub(crate) fn router(app: Arc<App>) -> Router {

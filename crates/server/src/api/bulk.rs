@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -42,16 +42,25 @@ pub(super) async fn bulk(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match take(&app, &caller, &headers, body).await {
+    let mut body = Some(body);
+    match take(&app, &caller, &headers, &mut body).await {
         Ok(answer) => elastic_answer(&headers, answer),
         Err(error) => {
+            if let Some(body) = body {
+                drain(body).await;
+            }
             app.ingest.counts().refused_bodies.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             error.for_shippers(true).into_response()
         }
     }
 }
 
-async fn take(app: &Arc<App>, caller: &Caller, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, ApiError> {
+async fn take(
+    app: &Arc<App>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &mut Option<Body>,
+) -> Result<Vec<u8>, ApiError> {
     if !media::is_bulk(header_text(headers, "content-type")) {
         return Err(ApiError::new(Code::MediaType, "send application/x-ndjson"));
     }
@@ -68,7 +77,7 @@ async fn take(app: &Arc<App>, caller: &Caller, headers: &HeaderMap, body: Body) 
     let expected = length.unwrap_or(UNKNOWN).max(4096) * if encoding == Encoding::Identity { 2 } else { GROWTH };
     let room = app.ingest.inflight().room(&caller.name, expected.min(app.config.ingest.unpacked_bytes));
     let room = room.ok_or_else(|| ApiError::busy("too many bodies are under way", 1))?;
-    let bytes = whole(body, most).await?;
+    let bytes = whole(body.take().unwrap_or_default(), most).await?;
     let submitted = receive(app, caller, bytes, encoding, sender, origin).await?;
     drop(room);
     if let Some(sender) = sender {
@@ -89,7 +98,32 @@ fn too_large(most: u64) -> ApiError {
     ApiError::new(Code::TooLarge, format!("the body is larger than {most} bytes")).advice("send fewer events at once")
 }
 
-/// Reads a body to its end, at the reader's own pace but not for ever.
+/// How much of a body is read only to be thrown away.
+const DRAIN: usize = 64 << 20;
+/// And for how long.
+const DRAINING: Duration = Duration::from_secs(10);
+
+/// Reads what is left of a body that is refused. A sender that is still writing when the connection closes sees a broken
+/// pipe in place of the answer, and would not learn why, or when to come again.
+pub(crate) async fn drain(body: Body) {
+    drain_pieces(&mut body.into_data_stream()).await;
+}
+
+async fn drain_pieces(pieces: &mut BodyDataStream) {
+    let read = async {
+        let mut read = 0;
+        while let Some(Ok(piece)) = pieces.next().await {
+            read += piece.len();
+            if read > DRAIN {
+                return;
+            }
+        }
+    };
+    // What takes longer is closed with the rest unread.
+    let _in_time = timeout(DRAINING, read).await;
+}
+
+/// Reads a body to its end, at the sender's own pace but not for ever.
 async fn whole(body: Body, most: u64) -> Result<Bytes, ApiError> {
     let most_bytes = usize::try_from(most).unwrap_or(usize::MAX);
     let read = async {
@@ -98,6 +132,8 @@ async fn whole(body: Body, most: u64) -> Result<Bytes, ApiError> {
         while let Some(piece) = timeout(STILL, pieces.next()).await.map_err(|_| slow())? {
             let piece = piece.map_err(|_| ApiError::bad("the body ended early"))?;
             if out.len() + piece.len() > most_bytes {
+                drop(out);
+                drain_pieces(&mut pieces).await;
                 return Err(too_large(most));
             }
             out.extend_from_slice(&piece);

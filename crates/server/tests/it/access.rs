@@ -194,7 +194,8 @@ fn changes_need_the_csrf_value_our_origin_and_json() {
     assert_eq!(with("content-type", Some("text/plain")), 403);
     assert_eq!(send(site.url(), "POST", "/api/users", &good, Some(body.as_bytes())).status, 201);
     let foreign = [("origin", "http://evil.example"), ("content-type", "application/json")];
-    let reply = send(site.url(), "POST", "/api/login", &foreign, Some(b"{\"user\":\"bob\",\"password\":\"long enough\"}"));
+    let reply =
+        send(site.url(), "POST", "/api/login", &foreign, Some(b"{\"user\":\"bob\",\"password\":\"long enough\"}"));
     assert_eq!(reply.status, 403);
 }
 
@@ -209,7 +210,8 @@ fn tokens_work_in_all_three_forms_and_only_for_their_role() {
     let site = Site::new();
     let made = site.ask("POST", "/api/tokens", Some(&json!({"name": "shipper", "role": "ingest"})));
     assert_eq!(made.status, 201);
-    let (id, secret) = (made.json()["id"].as_str().unwrap().to_owned(), made.json()["secret"].as_str().unwrap().to_owned());
+    let (id, secret) =
+        (made.json()["id"].as_str().unwrap().to_owned(), made.json()["secret"].as_str().unwrap().to_owned());
     let encode = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
     let bare = secret.strip_prefix(&format!("ang_{id}_")).unwrap();
     for auth in [

@@ -62,7 +62,9 @@ fn items_are_answered_one_by_one() {
     let good = document(&id, "fine");
     let huge = format!("{{\"message\":\"{}\"}}", "x".repeat(1 << 20));
     let mut bytes = body([(id.as_str(), good.as_str()), (id.as_str(), good.as_str()), ("foreign", "{\"a\":1}")]);
-    bytes.extend_from_slice(body([("foreign", "{\"a\":1}"), ("evidence", "not json"), ("huge", huge.as_str())]).as_slice());
+    bytes.extend_from_slice(
+        body([("foreign", "{\"a\":1}"), ("evidence", "not json"), ("huge", huge.as_str())]).as_slice(),
+    );
     bytes.extend_from_slice(b"{\"delete\":{\"_id\":\"x\"}}\n{\"create\":{}}\n{\"no\":\"id\"}\n");
     let reply = site.bulk(&bytes, &[]);
     assert_eq!(statuses(&reply), [201, 409, 201, 409, 201, 400, 400, 201]);

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use server::Server;
@@ -99,16 +99,17 @@ fn killed_at_random_each_event_is_there_once() {
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
     let mut random = Random(seed);
-    let done = AtomicBool::new(false);
+    let delivered = AtomicU64::new(0);
     let mut kills = 0;
     std::thread::scope(|scope| {
         let senders: Vec<_> = (0..3_u8)
             .map(|agent| {
-                let dir = dir.path();
+                let (dir, delivered) = (dir.path(), &delivered);
                 scope.spawn(move || {
                     for n in 0..BODIES / 3 {
                         let body = events(agent, 1, n * EACH..(n + 1) * EACH);
                         deliver(dir, &body);
+                        delivered.fetch_add(1, Ordering::SeqCst);
                         // One in five again, as after a lost answer.
                         if n % 5 == 0 {
                             deliver(dir, &body);
@@ -118,12 +119,16 @@ fn killed_at_random_each_event_is_there_once() {
             })
             .collect();
         let mut victim = Some(Victim::start(dir.path()));
-        while !done.load(Ordering::SeqCst) {
-            let until = Instant::now() + Duration::from_millis(20 + random.below(700));
-            while Instant::now() < until && !senders.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-                std::thread::park_timeout(Duration::from_millis(5));
+        while !senders.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let until = delivered.load(Ordering::SeqCst) + 5 + random.below(40);
+            // And a little into the next one.
+            let into = Duration::from_micros(random.below(30_000));
+            while delivered.load(Ordering::SeqCst) < until
+                && !senders.iter().all(std::thread::ScopedJoinHandle::is_finished)
+            {
+                std::thread::park_timeout(Duration::from_millis(1));
             }
-            done.store(senders.iter().all(std::thread::ScopedJoinHandle::is_finished), Ordering::SeqCst);
+            std::thread::park_timeout(into);
             victim.take().unwrap().kill();
             kills += 1;
             victim = Some(Victim::start(dir.path()));
@@ -131,7 +136,7 @@ fn killed_at_random_each_event_is_there_once() {
         victim.take().unwrap().kill();
     });
     println!("{kills} kills");
-    assert!(kills >= 3, "too fast to be a test: {kills} kills");
+    assert!(kills >= 5, "{kills} kills are no test");
     check_all(&dir.path().join("data"), BODIES * EACH);
 }
 
@@ -145,6 +150,7 @@ fn check_all(data: &Path, expect: u64) {
         reply.json()
     };
     eventually("all is indexed", Duration::from_secs(30), || {
+        search(json!({"size": 0}));
         let reply = send(&running.url, "GET", "/api/health", &headers, None).json();
         let (through, next) = (&reply["store"]["searchable_through"], &reply["wal"]["next_seq"]);
         (through.as_u64()? + 1 >= next.as_u64()?).then_some(())
@@ -210,7 +216,8 @@ fn flip_in_frame(wal: &Path, frame: usize) {
     for entry in std::fs::read_dir(wal).unwrap() {
         let path = entry.unwrap().path();
         let mut bytes = std::fs::read(&path).unwrap();
-        let starts: Vec<usize> = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"ANGF").map(|(at, _)| at).collect();
+        let starts: Vec<usize> =
+            bytes.windows(4).enumerate().filter(|(_, w)| *w == b"ANGF").map(|(at, _)| at).collect();
         if let Some(start) = starts.get(frame) {
             bytes[start + 120] ^= 1;
             std::fs::write(path, bytes).unwrap();

@@ -119,6 +119,8 @@ impl Site {
     /// Waits until everything accepted so far is found.
     pub(crate) fn settle(&self) {
         testkit::eventually("all is searchable", Duration::from_secs(20), || {
+            // The store commits often only while somebody searches.
+            self.search(&serde_json::json!({"size": 0}));
             let health = self.get("/api/health");
             let next = health["wal"]["next_seq"].as_u64().unwrap();
             (health["store"]["searchable_through"].as_u64().unwrap() + 1 >= next).then_some(())

@@ -2,10 +2,10 @@
 //!
 //! One binary; run with the argument `serve-child DIR PORT-FILE` in the environment it becomes a server that tests kill.
 
-mod harness;
 mod access;
 mod bulk;
 mod crash;
+mod harness;
 mod hostile;
 mod people;
 mod reading;

@@ -7,7 +7,8 @@ use crate::harness::Site;
 #[test]
 fn saved_searches_come_and_go_and_are_journaled() {
     let site = Site::new();
-    let search = json!({"query": "process.name:curl", "columns": ["@timestamp", "host.name"], "from": "now-1h", "to": "now"});
+    let search =
+        json!({"query": "process.name:curl", "columns": ["@timestamp", "host.name"], "from": "now-1h", "to": "now"});
     assert_eq!(site.ask("PUT", "/api/saved/my%20search", Some(&search)).status, 200);
     let list = site.get("/api/saved");
     assert_eq!(list[0]["name"], "my search");

@@ -93,7 +93,11 @@ fn exports_are_whole_and_harmless() {
     assert_eq!(lines.body.lines().count(), 101);
     assert!(lines.body.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(lines.header("content-disposition").unwrap().starts_with("attachment"));
-    let csv = site.ask("GET", "/api/export?format=csv&query=host.name:evil&columns=host.name,process.name,process.title", None);
+    let csv = site.ask(
+        "GET",
+        "/api/export?format=csv&query=host.name:evil&columns=host.name,process.name,process.title",
+        None,
+    );
     assert_eq!(
         csv.body,
         "host.name,process.name,process.title\r\nevil,'=cmd|' /C calc'!A0,<img src=x onerror=alert(1)>\r\n"
@@ -169,8 +173,7 @@ fn the_tail_resumes() {
     let site = filled();
     let mut tail = Tail::open(&site, "*", Some(90));
     let (id, message) = tail.message();
-    let seqs: Vec<u64> =
-        message["rows"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect();
+    let seqs: Vec<u64> = message["rows"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, (91..=100).collect::<Vec<_>>());
     assert_eq!(id, 100);
 }
@@ -191,7 +194,10 @@ fn agents_health_and_metrics() {
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert!(reply.json()["spread_s"].as_u64().unwrap() >= 5);
     let agent = site.get("/api/agents")[0].clone();
-    assert_eq!((&agent["id"], &agent["name"], &agent["state"]), (&json!("010203040501"), &json!("web-1"), &json!("warn")));
+    assert_eq!(
+        (&agent["id"], &agent["name"], &agent["state"]),
+        (&json!("010203040501"), &json!("web-1"), &json!("warn"))
+    );
     let counters = agent["counters"].as_array().unwrap();
     let ingest = counters.iter().find(|line| line["stage"] == "ingest").unwrap();
     let count = |name: &str| ingest[name].as_u64().unwrap();
