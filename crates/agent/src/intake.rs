@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use schema::{Event, Lane, Stream, field};
+use schema::{Event, Lane};
 
 use crate::health::Health;
 
@@ -129,47 +129,9 @@ impl Stop {
     }
 }
 
-/// The lane of an event by its kind, where no filter says otherwise: health, logins, identity, privilege and audit
-/// configuration are `high`; file activity that is only opening and reading is `low`; the rest is `normal`.
-#[must_use]
-pub fn lane_of(event: &Event) -> Lane {
-    if event.stream() == Stream::Health {
-        return Lane::High;
-    }
-    let has = |field, word: &str| event.all(field).any(|value| value == schema::Value::Text(word));
-    if ["authentication", "session", "iam", "configuration"].iter().any(|word| has(field::EVENT_CATEGORY, word)) {
-        Lane::High
-    } else if event.stream() == Stream::Audit
-        && has(field::EVENT_CATEGORY, "file")
-        && !has(field::EVENT_CATEGORY, "process")
-    {
-        Lane::Low
-    } else {
-        Lane::Normal
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schema::Timestamp;
-
-    #[test]
-    fn lanes_by_kind() {
-        let check = |stream: Stream, category: &str, expect: Lane| {
-            let mut event = Event::new(Timestamp::default());
-            event.push_str(field::EVENT_DATASET, stream.dataset());
-            event.push_str(field::EVENT_CATEGORY, category);
-            assert_eq!(lane_of(&event), expect, "{stream} {category}");
-        };
-        check(Stream::Health, "host", Lane::High);
-        check(Stream::Audit, "authentication", Lane::High);
-        check(Stream::Audit, "configuration", Lane::High);
-        check(Stream::Audit, "process", Lane::Normal);
-        check(Stream::Audit, "network", Lane::Normal);
-        check(Stream::Audit, "file", Lane::Low);
-        check(Stream::Fim, "file", Lane::Normal);
-    }
 
     #[test]
     fn a_stopped_source_is_waited_for() {

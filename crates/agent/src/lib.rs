@@ -7,8 +7,11 @@
 //! **Invariant:** nothing here knows searches, rules or labels. `unsafe` stands only in `sys`.
 
 pub mod clock;
+pub mod config;
 pub mod health;
 pub mod intake;
+mod run;
+pub mod ship;
 pub mod spool;
 
 pub mod sys;
@@ -18,3 +21,5 @@ pub mod source;
 pub mod enrich;
 
 pub mod filter;
+
+pub use run::{Agent, Handle, StartError};

@@ -64,7 +64,7 @@ use segment::Origin;
 use write::Intake;
 
 pub use pack::Packer;
-pub use read::{Batch, Limits, Part, Reader};
+pub use read::{Batch, Limits, Part, Reader, Waker};
 pub use write::{Committer, Writer};
 
 /// Largest document, in bytes of JSON: what servers take (`ingest.event_bytes`).
