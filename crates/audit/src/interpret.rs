@@ -181,9 +181,7 @@ impl Reader {
 
     /// A mode means nothing unless a file may be made.
     fn append_mode_if_created(&self, flags: u64, out: &mut String) {
-        let mut names = String::new();
-        append_open(self.arch, flags & 0xffff_ffff, &mut names);
-        if names.split('|').any(|name| name == "O_CREAT" || name == "O_TMPFILE") {
+        if flags & table::creating_flags(self.arch) != 0 {
             self.append_mode(out);
         }
     }

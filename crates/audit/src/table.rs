@@ -207,3 +207,15 @@ pub fn open_flags(arch: u32) -> &'static Flags {
         _ => &OPEN_GENERIC,
     }
 }
+
+/// The `open(2)` bits with which a file may be made: `O_CREAT`, and that of `O_TMPFILE` which is not `O_DIRECTORY`.
+#[must_use]
+pub fn creating_flags(arch: u32) -> u64 {
+    const TMPFILE: u64 = 0x0040_0000;
+    match arch {
+        arch::MIPS | arch::MIPSEL | arch::MIPS64 | arch::MIPS64N32 | arch::MIPSEL64 | arch::MIPSEL64N32 => {
+            TMPFILE | 0x100
+        }
+        _ => TMPFILE | 0x40,
+    }
+}

@@ -107,6 +107,17 @@ fn open_flags_differ_between_machines() {
 }
 
 #[test]
+fn creating_flags_are_the_headers() {
+    let directories =
+        [(arch::X86_64, 0x1_0000), (arch::AARCH64, 0x4000), (arch::PPC64LE, 0x4000), (arch::MIPS, 0x1_0000)];
+    for (arch, directory) in directories {
+        let create = creating_flags(arch) & 0xffff;
+        let tmpfile = creating_flags(arch) & !0xffff | directory;
+        assert_eq!([create, tmpfile].map(|flags| open_flags(arch).text(flags)), ["O_CREAT", "O_TMPFILE"], "{arch:#x}");
+    }
+}
+
+#[test]
 fn arch_words_and_names() {
     assert_eq!(arch_name(0xc000_003e), Some("x86_64"));
     assert_eq!(arch_name(0x4000_0003), Some("i386"));
