@@ -1,6 +1,7 @@
 //! What tests and benches share: recordings at hand, generated events, deadlines. Never shipped.
 
 pub mod generate;
+pub mod random;
 mod recording;
 mod wait;
 
