@@ -1,5 +1,7 @@
 //! What to compute over the matching events.
 
+use std::cmp::Ordering;
+
 use super::query::{FieldRef, Query, Scalar};
 use crate::Timestamp;
 
@@ -169,6 +171,32 @@ pub struct BucketRange {
     pub from: Option<Scalar>,
     /// Upper bound, excluded.
     pub to: Option<Scalar>,
+}
+
+impl BucketRange {
+    /// The key in the answer: the one given, or `from-to` with `*` for an open side.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let bound = |bound: &Option<Scalar>| match bound {
+            None | Some(Scalar::Null) => "*".to_owned(),
+            // Elasticsearch writes bounds as doubles.
+            Some(Scalar::Long(number)) => format!("{number}.0"),
+            Some(Scalar::Double(number)) => format!("{number:?}"),
+            Some(Scalar::Bool(value)) => value.to_string(),
+            Some(Scalar::Date(time)) => time.to_string(),
+            Some(Scalar::Ip(address)) => address.to_string(),
+            Some(Scalar::Text(text)) => text.clone(),
+        };
+        self.key.clone().unwrap_or_else(|| format!("{}-{}", bound(&self.from), bound(&self.to)))
+    }
+
+    /// Whether a value lies in the range.
+    #[must_use]
+    pub fn holds(&self, value: &Scalar) -> bool {
+        let from =
+            self.from.as_ref().is_none_or(|from| super::value::compare(value, from).is_some_and(Ordering::is_ge));
+        from && self.to.as_ref().is_none_or(|to| super::value::compare(value, to).is_some_and(Ordering::is_lt))
+    }
 }
 
 /// Numbers over a field.

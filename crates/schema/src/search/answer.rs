@@ -139,6 +139,42 @@ pub struct FailedWindow {
     pub reason: String,
 }
 
+impl Outcome {
+    /// The number by which buckets are ordered: a metric's only one (`which` empty or `value`), one of several by name
+    /// (`max`, `99.0`), or `None` where there is none.
+    #[must_use]
+    pub fn number(&self, which: &str) -> Option<f64> {
+        match self {
+            Self::Number(number) => *number,
+            Self::Percentiles(values) => {
+                let wanted: f64 = which.parse().ok()?;
+                values.iter().find(|(percent, _)| *percent == wanted).and_then(|(_, value)| *value)
+            }
+            Self::Stats { count, sum, min, max, sum_of_squares } => {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a mean of more than 2^53 values is a mean all the same"
+                )]
+                let n = *count as f64;
+                let variance = || sum_of_squares.map(|squares| ((squares - sum * sum / n) / n).max(0.0));
+                match which {
+                    "count" => Some(n),
+                    "sum" => Some(*sum),
+                    "min" => *min,
+                    "max" => *max,
+                    "sum_of_squares" => *sum_of_squares,
+                    _ if *count == 0 => None,
+                    "avg" => Some(sum / n),
+                    "variance" => variance(),
+                    "std_deviation" => variance().map(f64::sqrt),
+                    _ => None,
+                }
+            }
+            Self::Buckets { .. } | Self::Single(_) | Self::Hits { .. } => None,
+        }
+    }
+}
+
 impl Bucket {
     /// The result of an inner aggregation.
     #[must_use]

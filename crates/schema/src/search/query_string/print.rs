@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::field::Kind;
 use crate::search::pattern::{Piece, wildcard_pieces};
 use crate::search::{Bool, Bound, FieldRef, Query, Range, Scalar};
 
@@ -30,10 +31,12 @@ fn push(query: &Query, place: Place, out: &mut String) -> Option<()> {
         Query::MatchNone => out.push_str("NOT *"),
         Query::Bool(joined) => return push_bool(joined, place, out),
         Query::Term { field, value: Scalar::Text(text), case_insensitive: true } => {
-            push_regexp(field, &format!("(?i){}", regex::escape(text)), out);
+            push_regexp(field, &format!("(?i){}", regex::escape(text)), out)?;
         }
-        Query::Term { field, value, .. } => push_field_value(field, value, out),
-        Query::Terms { field, values } => push_values(&field.name(), values, out),
+        Query::Term { field, value, .. } => {
+            push_values(&field.name(), &possible(field, std::slice::from_ref(value)), out)
+        }
+        Query::Terms { field, values } => push_values(&field.name(), &possible(field, values), out),
         Query::Ids(ids) => {
             let ids: Vec<Scalar> = ids.iter().cloned().map(Scalar::Text).collect();
             push_values("_id", &ids, out);
@@ -44,24 +47,27 @@ fn push(query: &Query, place: Place, out: &mut String) -> Option<()> {
         }
         Query::Range(range) => push_range(range, out),
         Query::Prefix { field, value, case_insensitive: true } => {
-            push_regexp(field, &format!("(?i){}.*", regex::escape(value)), out);
+            push_regexp(field, &format!("(?i){}.*", regex::escape(value)), out)?;
         }
+        Query::Prefix { field, value, .. } if !fits(field, value.chars()) => out.push_str("(NOT *)"),
         Query::Prefix { field, value, .. } => {
             push_name(&field.name(), out);
             value.chars().for_each(|c| push_word_char(c, out));
             out.push('*');
         }
         Query::Wildcard { field, pattern, case_insensitive: true } => {
-            push_regexp(field, &format!("(?i){}", as_regexp(pattern)), out);
+            push_regexp(field, &format!("(?i){}", as_regexp(pattern)), out)?;
         }
+        Query::Wildcard { field, pattern, .. } if !fits(field, literals(pattern)) => out.push_str("(NOT *)"),
         Query::Wildcard { field, pattern, .. } => {
             push_name(&field.name(), out);
             push_pattern(pattern, out);
         }
+        Query::AnyWildcard { pattern } if !literals(pattern).all(char::is_alphanumeric) => out.push_str("(NOT *)"),
         Query::AnyWildcard { pattern } => push_pattern(pattern, out),
         Query::Regexp { field, pattern, case_insensitive } => {
             let flags = if *case_insensitive { "(?i)" } else { "" };
-            push_regexp(field, &format!("{flags}{pattern}"), out);
+            push_regexp(field, &format!("{flags}{pattern}"), out)?;
         }
         Query::Fuzzy { field, value, edits } => push_fuzzy(field, value, *edits, out)?,
         Query::Exists { name } => push_exists(name, out),
@@ -72,6 +78,18 @@ fn push(query: &Query, place: Place, out: &mut String) -> Option<()> {
         Query::Phrase { field: None, text } => push_text(text, Word::Bare, out),
     }
     Some(())
+}
+
+/// Whether a pattern can match in a field: on text it is compared with words, which are letters and digits.
+fn fits(field: &FieldRef, mut literals: impl Iterator<Item = char>) -> bool {
+    field.kind() != Kind::Text || literals.all(char::is_alphanumeric)
+}
+
+fn literals(pattern: &str) -> impl Iterator<Item = char> {
+    wildcard_pieces(pattern).filter_map(|piece| match piece {
+        Piece::Literal(c) => Some(c),
+        Piece::AnyRun | Piece::AnyChar => None,
+    })
 }
 
 /// A group of clauses, in parentheses unless it stands where none are needed.
@@ -140,9 +158,13 @@ fn push_clauses(joined: &Bool, out: &mut String) -> Option<()> {
     Some(())
 }
 
-fn push_field_value(field: &FieldRef, value: &Scalar, out: &mut String) {
-    push_name(&field.name(), out);
-    push_value(value, out);
+/// The values that a field can have: on text only single words.
+fn possible(field: &FieldRef, values: &[Scalar]) -> Vec<Scalar> {
+    let is_word = |value: &&Scalar| match value {
+        Scalar::Text(text) => !text.is_empty() && text.chars().all(char::is_alphanumeric),
+        _ => false,
+    };
+    values.iter().filter(|value| field.kind() != Kind::Text || is_word(value)).cloned().collect()
 }
 
 fn push_values(name: &str, values: &[Scalar], out: &mut String) {
@@ -237,7 +259,12 @@ fn push_name(name: &str, out: &mut String) {
     out.push(':');
 }
 
-fn push_regexp(field: &FieldRef, pattern: &str, out: &mut String) {
+/// An expression. White space and Lucene's operators are escaped, since the query string has other uses for them; one with
+/// named groups, which need `<`, has no text.
+fn push_regexp(field: &FieldRef, pattern: &str, out: &mut String) -> Option<()> {
+    if pattern.contains("(?P<") || pattern.contains("(?<") {
+        return None;
+    }
     push_name(&field.name(), out);
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
     let (before, after) = if pattern.chars().all(plain) { ("(?:", ")") } else { ("", "") };
@@ -245,7 +272,7 @@ fn push_regexp(field: &FieldRef, pattern: &str, out: &mut String) {
     out.push_str(before);
     let mut escaped = false;
     for c in pattern.chars() {
-        if c.is_whitespace() && !escaped {
+        if !escaped && (c.is_whitespace() || matches!(c, '~' | '@' | '&' | '#' | '<' | '>' | '"')) {
             out.push('\\');
         }
         escaped = c == '\\' && !escaped;
@@ -253,6 +280,7 @@ fn push_regexp(field: &FieldRef, pattern: &str, out: &mut String) {
     }
     out.push_str(after);
     out.push('/');
+    Some(())
 }
 
 /// A pattern; one that begins and ends with `/` would be taken for an expression, so its first `/` is escaped.
