@@ -772,21 +772,7 @@ fn exact(buckets: Vec<Bucket>) -> Outcome {
 }
 
 fn range_key(range: &BucketRange) -> AnswerKey {
-    let bound = |bound: &Option<Scalar>| bound.as_ref().map_or_else(|| "*".to_owned(), shown);
-    let name = range.key.clone().unwrap_or_else(|| format!("{}-{}", bound(&range.from), bound(&range.to)));
-    AnswerKey::Range { name, from: range.from.clone(), to: range.to.clone() }
-}
-
-fn shown(value: &Scalar) -> String {
-    match value {
-        Scalar::Null => "*".to_owned(),
-        Scalar::Bool(value) => value.to_string(),
-        Scalar::Long(number) => number.to_string(),
-        Scalar::Double(number) => format!("{number:?}"),
-        Scalar::Date(time) => time.to_string(),
-        Scalar::Ip(address) => address.to_string(),
-        Scalar::Text(text) => text.clone(),
-    }
+    AnswerKey::Range { name: range.name(), from: range.from.clone(), to: range.to.clone() }
 }
 
 /// Number of a bucket of a histogram. Beyond 64 bits buckets are one.
