@@ -129,7 +129,7 @@ fn only_reading(context: AuthContext<'_>) -> Authorization {
 
 fn answer(connection: &Connection, statement: &str, context: &Context) -> Result<Table, SqlError> {
     let mut prepared = connection.prepare(statement).map_err(|error| explained(&error))?;
-    let columns: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let mut rows = prepared.query([]).map_err(|error| explained(&error))?;
     let mut table = Table { columns, rows: Vec::new() };
     let mut bytes = 0;

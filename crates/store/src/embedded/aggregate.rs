@@ -8,14 +8,18 @@ mod buckets;
 mod dates;
 mod metric;
 mod sketch;
+mod terms;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
-use schema::search::{Named, Outcome};
+use schema::search::{FieldRef, Named, Outcome, Scalar};
 
 use self::buckets::Collector;
 use super::segment::Segment;
 use crate::{Context, SearchError};
-use std::sync::Arc;
 
 /// All aggregations of a search.
 pub(super) struct Aggregator<'a> {
@@ -80,7 +84,8 @@ impl<'a> Aggregator<'a> {
             return Ok(());
         }
         let docs: Vec<u32> = docs.iter().collect();
-        let mut pass = Pass { segment, stream, context: self.context, limits: &mut self.limits };
+        let decoded = HashMap::new();
+        let mut pass = Pass { segment, stream, context: self.context, limits: &mut self.limits, decoded };
         for (collector, named) in self.collectors.iter_mut().zip(self.named) {
             collector.collect(named, &docs, &mut pass)?;
         }
@@ -102,4 +107,6 @@ struct Pass<'p> {
     stream: schema::Stream,
     context: &'p Context,
     limits: &'p mut Limits,
+    /// Small dictionaries, decoded once: an aggregation inside buckets asks for them in each bucket.
+    decoded: HashMap<FieldRef, Rc<[Scalar]>>,
 }

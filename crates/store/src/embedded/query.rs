@@ -8,15 +8,16 @@
 //!
 //! So there is one meaning of a query, and it is written in [`crate::memory`].
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use roaring::RoaringBitmap;
 use schema::event::Value;
 use schema::field::{self, Field, Kind};
-use schema::search::{Bool, Bound, FieldRef, Query, Range, Scalar};
+use schema::search::{Bool, Bound, FieldRef, Query, Range, Scalar, pattern};
 use schema::{Event, EventId, Timestamp};
-use tantivy::columnar::Column;
+use tantivy::columnar::{Column, StrColumn};
 
 use super::schema::{Home, NUL};
 use super::segment::{self, STRIDE, Segment, Values};
@@ -26,6 +27,9 @@ use crate::{Context, SearchError};
 
 /// Events rebuilt at once when the reference is asked.
 const VERIFY_BATCH: usize = 1000;
+
+/// Up to so many terms are looked up one by one; beyond, the column is read.
+const FEW_TERMS: u64 = 500;
 
 /// The documents of `within` that match.
 pub(super) fn matching(
@@ -174,24 +178,43 @@ impl Eval<'_> {
             }
             return Ok(docs);
         }
+        let Some((Values::Text(values), _)) = self.segment.place(field)? else { return Ok(RoaringBitmap::new()) };
         let key_part = key.map_or_else(String::new, |key| format!("{key}{NUL}"));
         let literal = literal_prefix(query);
-        let matcher = compile(query)?;
-        let mut probe = Probe::new(field);
-        let mut test = |rest: &str| {
-            let (value, text);
-            if key.is_some() {
-                text = format!("{literal}{rest}");
-                value = split::keyed_value(&text);
-            } else if literal.is_empty() {
-                value = Value::Text(rest);
-            } else {
-                text = format!("{literal}{rest}");
-                value = Value::Text(&text);
+        let start = format!("{key_part}{literal}");
+        let test = Pattern::new(query, field)?;
+        let mut found = RoaringBitmap::new();
+        segment::for_each_term(values, &start, self.context, |ord, term| {
+            let value = term.get(key_part.len()..).unwrap_or_default();
+            let value = if key.is_some() { split::keyed_value(value) } else { Value::Text(value) };
+            if test.passes(value) {
+                found.insert(small(ord));
             }
-            matcher.matches(probe.with(value))
-        };
-        self.segment.with_terms(column, &format!("{key_part}{literal}"), self.context, &mut test)
+        })?;
+        self.with_ordinals(column, values, &found)
+    }
+
+    /// Documents with one of these terms: by their postings if they are few, by the column if they are many.
+    fn with_ordinals(
+        &self,
+        column: tantivy::schema::Field,
+        values: &StrColumn,
+        ords: &RoaringBitmap,
+    ) -> Result<RoaringBitmap, SearchError> {
+        if ords.is_empty() {
+            return Ok(RoaringBitmap::new());
+        }
+        if ords.len() <= FEW_TERMS {
+            let mut docs = RoaringBitmap::new();
+            let ords: Vec<u64> = ords.iter().map(u64::from).collect();
+            for term in segment::terms_at(values, &ords)? {
+                docs |= self.segment.with_term(column, &term)?;
+            }
+            return Ok(docs);
+        }
+        self.filter(&self.segment.present(&values.ords().index), |doc| {
+            Ok(values.term_ords(doc).any(|ord| ords.contains(small(ord))))
+        })
     }
 
     /// Over the tokens of a text field.
@@ -445,6 +468,53 @@ impl Eval<'_> {
         }
         Ok(passed)
     }
+}
+
+/// A test on one value of a field.
+enum Pattern {
+    /// Pieces of a wildcard that stand in this order, the first at the beginning, the last at the end.
+    Pieces(Vec<String>),
+    Regex(regex::Regex),
+    Reference(Box<Matcher>, RefCell<Probe>),
+}
+
+impl Pattern {
+    /// The quick forms are those of [`schema::search::pattern`], which the reference uses too.
+    fn new(query: &Query, field: &FieldRef) -> Result<Self, SearchError> {
+        let plain = matches!(field, FieldRef::Known(known) if matches!(known.kind(), Kind::Keyword | Kind::Path));
+        let refused = |error: pattern::BadPattern| SearchError::Refused { reason: error.to_string() };
+        Ok(match query {
+            Query::Wildcard { pattern, case_insensitive: false, .. } if plain && !pattern.contains(['?', '\\']) => {
+                Self::Pieces(pattern.split('*').map(str::to_owned).collect())
+            }
+            Query::Wildcard { pattern, case_insensitive, .. } if plain => {
+                Self::Regex(pattern::wildcard(pattern, *case_insensitive).map_err(refused)?)
+            }
+            Query::Regexp { pattern, case_insensitive, .. } if plain => {
+                Self::Regex(pattern::regexp(pattern, *case_insensitive).map_err(refused)?)
+            }
+            _ => Self::Reference(Box::new(compile(query)?), RefCell::new(Probe::new(field))),
+        })
+    }
+
+    fn passes(&self, value: Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Pieces(pieces), Value::Text(text)) => holds_pieces(text, pieces),
+            (Self::Regex(regex), Value::Text(text)) => regex.is_match(text),
+            (Self::Reference(matcher, probe), value) => matcher.matches(probe.borrow_mut().with(value)),
+            (Self::Pieces(_) | Self::Regex(_), _) => false,
+        }
+    }
+}
+
+fn holds_pieces(text: &str, pieces: &[String]) -> bool {
+    let [first, middle @ .., last] = pieces else { return pieces.iter().all(|only| only == text) };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+    for piece in middle {
+        let Some((_, behind)) = rest.split_once(piece.as_str()) else { return false };
+        rest = behind;
+    }
+    rest.ends_with(last.as_str())
 }
 
 /// An event with one value, to ask the reference about this value.

@@ -366,6 +366,32 @@ pub(super) fn ordinals(column: &StrColumn, key: &str) -> Result<std::ops::Range<
     Ok(ordinal(from.as_bytes())?..ordinal(to.as_bytes())?)
 }
 
+/// Calls `each` with every term of the column that begins with `prefix`, in order.
+pub(super) fn for_each_term(
+    column: &StrColumn,
+    prefix: &str,
+    context: &Context,
+    mut each: impl FnMut(u64, &str),
+) -> Result<(), SearchError> {
+    let range = column.dictionary().range();
+    let range = if prefix.is_empty() { range } else { range.ge(prefix.as_bytes()) };
+    let mut terms = range.into_stream()?;
+    let mut looked = 0_usize;
+    while terms.advance() {
+        if !terms.key().starts_with(prefix.as_bytes()) {
+            break;
+        }
+        looked += 1;
+        if looked.is_multiple_of(STRIDE) {
+            context.check()?;
+        }
+        if let Ok(term) = str::from_utf8(terms.key()) {
+            each(terms.term_ord(), term);
+        }
+    }
+    Ok(())
+}
+
 /// The terms at these ordinals, which must be sorted.
 pub(super) fn terms_at(column: &StrColumn, ords: &[u64]) -> Result<Vec<String>, SearchError> {
     let mut terms = Vec::with_capacity(ords.len());

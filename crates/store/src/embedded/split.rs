@@ -53,6 +53,7 @@ enum Shape {
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     words: String,
+    seen: words::Seen,
     tokens: String,
     /// Fields and keys all of whose values go to the rest.
     in_rest: Vec<(Field, String)>,
@@ -64,7 +65,8 @@ impl Splitter {
     /// The event for a window with these fields.
     pub(super) fn split(&mut self, fields: &Fields, accepted: &Accepted) -> Doc {
         let event = &accepted.event;
-        let mut doc = Doc { cells: Vec::with_capacity(event.entries().len() + 8), ..Doc::default() };
+        let cells = Vec::with_capacity(event.entries().len() + 12);
+        let mut doc = Doc { cells, text: String::with_capacity(1536), rest: String::new() };
         self.clear();
         for entry in event.entries() {
             self.place(fields, entry, &mut doc);
@@ -77,6 +79,7 @@ impl Splitter {
 
     fn clear(&mut self) {
         self.words.clear();
+        self.seen.clear();
         self.in_rest.clear();
         self.has.clear();
         self.odd.clear();
@@ -169,8 +172,8 @@ impl Splitter {
     /// As the reference has it: texts and whole numbers of keyword, path and text fields.
     fn note_words(&mut self, value: Value<'_>) {
         let hashed = match value {
-            Value::Text(text) => words::push_tokens(text, &mut self.words),
-            Value::Long(number) => words::push_tokens(&number.to_string(), &mut self.words),
+            Value::Text(text) => words::push_new_tokens(text, &mut self.words, &mut self.seen),
+            Value::Long(number) => words::push_new_tokens(&number.to_string(), &mut self.words, &mut self.seen),
             Value::Null | Value::Bool(_) | Value::Double(_) | Value::Date(_) | Value::Json(_) => false,
         };
         if hashed {

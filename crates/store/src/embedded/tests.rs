@@ -1,5 +1,6 @@
 //! The engine as a whole, through the trait.
 
+mod aggregations;
 mod basics;
 mod differential;
 

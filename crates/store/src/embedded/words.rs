@@ -10,8 +10,16 @@ pub(super) const MAX_TOKEN: usize = 255;
 
 /// Appends the tokens of `text` to `out`, each followed by a space, and says whether one had to be hashed.
 pub(super) fn push_tokens(text: &str, out: &mut String) -> bool {
+    push_new_tokens(text, out, &mut Seen::default())
+}
+
+/// As [`push_tokens`], without tokens that were pushed since `seen` was empty. Some may come again.
+pub(super) fn push_new_tokens(text: &str, out: &mut String, seen: &mut Seen) -> bool {
     let mut hashed = false;
     for token in token::of(&token::fold(text)) {
+        if seen.again(token, out) {
+            continue;
+        }
         if token.len() > MAX_TOKEN {
             out.push_str(&format!("{:032x}#", hash(token.as_bytes())));
             hashed = true;
@@ -21,6 +29,40 @@ pub(super) fn push_tokens(text: &str, out: &mut String) -> bool {
         out.push(' ');
     }
     hashed
+}
+
+/// Where tokens stand in a text of tokens: a small table by hash in which a later token displaces an earlier one. Paths,
+/// names and command lines of one event repeat a third of their tokens, and each costs the index ten times a look here.
+#[derive(Debug)]
+pub(super) struct Seen([u32; Self::PLACES]);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self([0; Self::PLACES])
+    }
+}
+
+impl Seen {
+    const PLACES: usize = 128;
+
+    pub(super) fn clear(&mut self) {
+        self.0 = [0; Self::PLACES];
+    }
+
+    /// Whether the token stands in `out` already; if not, it is about to be pushed.
+    fn again(&mut self, token: &str, out: &str) -> bool {
+        let mixed =
+            token.bytes().fold(0x811c_9dc5_u32, |mixed, byte| (mixed ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let place = &mut self.0[mixed as usize % Self::PLACES];
+        let start = *place as usize;
+        // Place 0 of the text is remembered as 0, which also means empty: the first token may come twice.
+        let known = start > 0
+            && out.get(start..).is_some_and(|rest| rest.strip_prefix(token).is_some_and(|rest| rest.starts_with(' ')));
+        if !known {
+            *place = u32::try_from(out.len()).unwrap_or(0);
+        }
+        known
+    }
 }
 
 /// The tokens of a text as they stand in the index.
@@ -50,6 +92,15 @@ mod tests {
     fn runs_of_letters_and_digits_in_lower_case() {
         assert_eq!(tokens("/usr/bin/Tool-7 --x=ÄB_c"), ["usr", "bin", "tool", "7", "x", "äb", "c"]);
         assert_eq!(tokens("-- "), [""; 0]);
+    }
+
+    #[test]
+    fn a_token_comes_once_in_a_row_of_texts() {
+        let (mut out, mut seen) = (String::new(), Seen::default());
+        for text in ["/usr/bin/tool-7", "tool-7 --usr", "tool 77 bin"] {
+            push_new_tokens(text, &mut out, &mut seen);
+        }
+        assert_eq!(out, "usr bin tool 7 usr 77 ");
     }
 
     #[test]

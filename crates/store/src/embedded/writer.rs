@@ -30,8 +30,8 @@ use crate::{Accepted, AppendError};
 
 /// Open writers over all streams.
 const MOST_WRITERS: usize = 8;
-/// Uncommitted events in memory.
-const MOST_PENDING_BYTES: usize = 64 << 20;
+/// Uncommitted events in memory. Small commits cost: each writes its dictionaries, and each is merged more often.
+const MOST_PENDING_BYTES: usize = 128 << 20;
 /// Documents handed to tantivy's thread at once.
 const HANDFUL: usize = 128;
 /// One event in so many is rebuilt and compared before it is written.
@@ -119,18 +119,22 @@ impl Writers {
 
     /// Takes a batch; what was taken before is passed over.
     pub(super) fn append(&mut self, shared: &Shared, batch: &[Accepted]) -> Result<(), AppendError> {
+        let mut pending_bytes = self.pending_bytes();
         for accepted in batch {
             if accepted.seq.0 <= self.appended {
                 continue;
             }
-            if self.pending_bytes() >= MOST_PENDING_BYTES {
+            if pending_bytes >= MOST_PENDING_BYTES {
                 self.commit(shared)?;
+                pending_bytes = 0;
             }
             self.now = self.now.max(accepted.received);
             let at = self.writer_for(shared, accepted)?;
             let writer = &mut self.open[at];
             if accepted.seq.0 > writer.floor {
+                let before = writer.pending_bytes;
                 writer.add(shared, &mut self.splitter, accepted)?;
+                pending_bytes += writer.pending_bytes.saturating_sub(before);
             }
             self.appended = accepted.seq.0;
         }
@@ -319,7 +323,7 @@ impl Writer {
             self.check(&shared.rebuild_errors, &doc, accepted);
         }
         self.summary.add(accepted);
-        self.pending_bytes += doc.bytes() + 64;
+        self.pending_bytes += doc.bytes();
         self.pending.push(accepted.clone());
         self.handful.push(UserOperation::Add(doc));
         if self.handful.len() >= HANDFUL && self.hand_over().is_err() {

@@ -287,9 +287,9 @@ unsafe impl VTabCursor for Cursor<'_> {
 
     fn column(&self, output: &mut Output, at: c_int) -> Result<()> {
         let column = usize::try_from(at).ok().and_then(|at| self.shared.columns.get(at));
-        let (Some(column), Some(hit)) = (column, self.page.get(self.at)) else { return output.set_result(&Null) };
+        let (Some(column), Some(hit)) = (column, self.page.get(self.at)) else { return output.set_result(Null) };
         match column {
-            Column::Source => output.set_result(&hit.event.to_json()),
+            Column::Source => output.set_result(hit.event.to_json()),
             Column::Field(field) => show(field, hit, output),
         }
     }
@@ -391,18 +391,18 @@ fn show(field: &FieldRef, hit: &Hit, output: &mut Output) -> Result<()> {
         FieldRef::Other(name) => (field::OTHER, hit.event.keyed(field::OTHER, name).collect()),
     };
     match values.as_slice() {
-        [] | [Value::Null] => output.set_result(&Null),
+        [] | [Value::Null] => output.set_result(Null),
         [Value::Json(json)] => output.set_result(json),
         [value] => match Plain::of(known, *value) {
-            Some(Plain::Bool(value)) => output.set_result(&value),
-            Some(Plain::Long(number)) => output.set_result(&number),
-            Some(Plain::Double(number)) => output.set_result(&number),
-            Some(Plain::Date(time)) => output.set_result(&time.to_string()),
-            Some(Plain::Ip(address)) => output.set_result(&address.to_string()),
-            Some(Plain::Text(text)) => output.set_result(&text.as_ref()),
-            None => output.set_result(&json(&[*value])),
+            Some(Plain::Bool(value)) => output.set_result(value),
+            Some(Plain::Long(number)) => output.set_result(number),
+            Some(Plain::Double(number)) => output.set_result(number),
+            Some(Plain::Date(time)) => output.set_result(time.to_string()),
+            Some(Plain::Ip(address)) => output.set_result(address.to_string()),
+            Some(Plain::Text(text)) => output.set_result(text.as_ref()),
+            None => output.set_result(json(&[*value])),
         },
-        several => output.set_result(&format!("[{}]", json(several))),
+        several => output.set_result(format!("[{}]", json(several))),
     }
 }
 

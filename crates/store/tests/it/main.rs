@@ -1,4 +1,5 @@
 //! The store as its users see it: crashes, full disks, retention, deadlines.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "these are tests: a failure ends them, a skip is told")]
 
 mod crash;
 mod full_disk;

@@ -4,22 +4,23 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use regex::Regex;
 use roaring::RoaringBitmap;
 use schema::Timestamp;
-use schema::field::{self, Kind};
+use schema::field::Kind;
 use schema::search::value::{order, whole};
 use schema::search::{
-    Aggregation, Bucket, BucketRange, DateHistogram, FieldRef, Key as AnswerKey, Named, OrderBy, Outcome, Query,
-    Scalar, Terms,
+    Aggregation, Bucket, BucketRange, DateHistogram, FieldRef, Key as AnswerKey, Named, Outcome, Query, Scalar,
 };
 
 use super::dates::Dates;
-use super::metric::{self, Accumulator};
+use super::metric::Accumulator;
+use super::terms::TermGroups;
 use super::{Limits, Pass};
+use tantivy::columnar::ColumnIndex;
+
 use crate::SearchError;
 use crate::embedded::hits::Best;
-use crate::embedded::segment::{self, STRIDE, Values};
+use crate::embedded::segment::{STRIDE, Values};
 use crate::embedded::{query, search, values};
 
 /// A value as the key of a map: numbers that are equal are one key.
@@ -36,6 +37,21 @@ pub(super) enum Key {
 }
 
 impl Key {
+    /// The value again, for a field of this kind.
+    pub(super) fn into_scalar(self, kind: Kind) -> Scalar {
+        match self {
+            Self::Null => Scalar::Null,
+            Self::Bool(value) => Scalar::Bool(value),
+            #[expect(clippy::cast_precision_loss, reason = "it was a double before")]
+            Self::Long(number) if kind == Kind::Double => Scalar::Double(number as f64),
+            Self::Long(number) => Scalar::Long(number),
+            Self::Double(bits) => Scalar::Double(f64::from_bits(bits)),
+            Self::Date(ms) => Scalar::Date(Timestamp::from_millis(ms)),
+            Self::Ip(address) => Scalar::Ip(address),
+            Self::Text(text) => Scalar::Text(text),
+        }
+    }
+
     pub(super) fn of(value: &Scalar) -> Self {
         match value {
             Scalar::Null => Self::Null,
@@ -51,11 +67,7 @@ impl Key {
 
 /// An aggregation being computed.
 pub(super) enum Collector {
-    Terms {
-        groups: HashMap<Key, Group>,
-        include: Option<Regex>,
-        exclude: Option<Regex>,
-    },
+    Terms(TermGroups),
     Dates {
         groups: BTreeMap<i64, Group>,
         dates: Dates,
@@ -80,17 +92,16 @@ pub(super) enum Collector {
 
 /// Documents with something in common.
 pub(super) struct Group {
-    key: Scalar,
-    count: u64,
+    pub(super) count: u64,
     inner: Vec<Collector>,
 }
 
 impl Group {
-    fn new(key: Scalar, inner: &[Named]) -> Result<Self, SearchError> {
-        Ok(Self { key, count: 0, inner: inner.iter().map(Collector::new).collect::<Result<_, _>>()? })
+    pub(super) fn new(inner: &[Named]) -> Result<Self, SearchError> {
+        Ok(Self { count: 0, inner: inner.iter().map(Collector::new).collect::<Result<_, _>>()? })
     }
 
-    fn collect(&mut self, inner: &[Named], docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
+    pub(super) fn collect(&mut self, inner: &[Named], docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
         self.count += docs.len() as u64;
         for (collector, named) in self.inner.iter_mut().zip(inner) {
             collector.collect(named, docs, pass)?;
@@ -98,7 +109,7 @@ impl Group {
         Ok(())
     }
 
-    fn finish(self, key: AnswerKey, inner: &[Named], limits: &mut Limits) -> Result<Bucket, SearchError> {
+    pub(super) fn finish(self, key: AnswerKey, inner: &[Named], limits: &mut Limits) -> Result<Bucket, SearchError> {
         let mut outcomes = Vec::with_capacity(inner.len());
         for (collector, named) in self.inner.into_iter().zip(inner) {
             outcomes.push((named.name.clone(), collector.finish(named, limits)?));
@@ -110,20 +121,16 @@ impl Group {
 impl Collector {
     pub(super) fn new(named: &Named) -> Result<Self, SearchError> {
         let inner = named.inner.as_slice();
-        let groups = |many: usize| (0..many).map(|_| Group::new(Scalar::Null, inner)).collect::<Result<Vec<_>, _>>();
+        let groups = |many: usize| (0..many).map(|_| Group::new(inner)).collect::<Result<Vec<_>, _>>();
         Ok(match &named.aggregation {
-            Aggregation::Terms(terms) => Self::Terms {
-                groups: HashMap::new(),
-                include: pattern(terms.include.as_deref())?,
-                exclude: pattern(terms.exclude.as_deref())?,
-            },
+            Aggregation::Terms(terms) => Self::Terms(TermGroups::new(terms)?),
             Aggregation::DateHistogram(spec) => Self::Dates { groups: BTreeMap::new(), dates: Dates::new(spec)? },
             Aggregation::Histogram { .. } => Self::Histogram { groups: BTreeMap::new() },
             Aggregation::Range { ranges, .. } => Self::Listed(groups(ranges.len())?),
             Aggregation::Filters { filters, other } => {
                 Self::Listed(groups(filters.len() + usize::from(other.is_some()))?)
             }
-            Aggregation::Filter(_) | Aggregation::Missing { .. } => Self::Single(Group::new(Scalar::Null, inner)?),
+            Aggregation::Filter(_) | Aggregation::Missing { .. } => Self::Single(Group::new(inner)?),
             Aggregation::Composite { sources, .. } => {
                 let dates = |source: &(String, Aggregation, bool)| match &source.1 {
                     Aggregation::DateHistogram(spec) => Dates::new(spec).map(Some),
@@ -139,18 +146,11 @@ impl Collector {
     pub(super) fn collect(&mut self, named: &Named, docs: &[u32], pass: &mut Pass<'_>) -> Result<(), SearchError> {
         let inner = named.inner.as_slice();
         match (self, &named.aggregation) {
-            (Self::Terms { groups, include, exclude }, Aggregation::Terms(terms)) => {
-                let wanted = |value: &Scalar| is_wanted(value, include.as_ref(), exclude.as_ref());
-                collect_terms(groups, terms, &wanted, inner, docs, pass)
-            }
+            (Self::Terms(groups), Aggregation::Terms(terms)) => groups.collect(terms, inner, docs, pass),
             (Self::Dates { groups, dates }, Aggregation::DateHistogram(spec)) => {
                 let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
-                for_each_number(&spec.field, docs, pass, |doc, value| {
-                    if let Some(key) = milliseconds(value).and_then(|ms| dates.key(ms)) {
-                        by_key.push((key, doc));
-                    }
-                })?;
-                collect_sorted(groups, by_key, |key| Scalar::Date(Timestamp::from_millis(key)), inner, pass)
+                for_each_whole(&spec.field, docs, pass, |doc, ms| by_key.extend(dates.key(ms).map(|key| (key, doc))))?;
+                collect_sorted(groups, by_key, inner, pass)
             }
             (Self::Histogram { groups }, Aggregation::Histogram { field, interval, offset, .. }) => {
                 let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
@@ -160,7 +160,7 @@ impl Collector {
                         by_key.push((step(number, *interval, *offset), doc));
                     }
                 })?;
-                collect_sorted(groups, by_key, |key| Scalar::Double(step_start(key, *interval, *offset)), inner, pass)
+                collect_sorted(groups, by_key, inner, pass)
             }
             (Self::Listed(groups), Aggregation::Range { field, ranges }) => {
                 collect_ranges(groups, field, ranges, inner, docs, pass)
@@ -199,7 +199,7 @@ impl Collector {
     pub(super) fn finish(self, named: &Named, limits: &mut Limits) -> Result<Outcome, SearchError> {
         let inner = named.inner.as_slice();
         match (self, &named.aggregation) {
-            (Self::Terms { groups, .. }, Aggregation::Terms(terms)) => finish_terms(groups, terms, inner, limits),
+            (Self::Terms(groups), Aggregation::Terms(terms)) => groups.finish(terms, inner, limits),
             (Self::Dates { groups, dates }, Aggregation::DateHistogram(spec)) => {
                 finish_dates(groups, &dates, spec, inner, limits)
             }
@@ -234,27 +234,6 @@ impl Collector {
     }
 }
 
-fn pattern(text: Option<&str>) -> Result<Option<Regex>, SearchError> {
-    let compiled = text.map(|text| schema::search::pattern::regexp(text, false)).transpose();
-    compiled.map_err(|error| SearchError::Refused { reason: error.to_string() })
-}
-
-fn is_wanted(value: &Scalar, include: Option<&Regex>, exclude: Option<&Regex>) -> bool {
-    if include.is_none() && exclude.is_none() {
-        return true;
-    }
-    let text = match value {
-        Scalar::Text(text) => text.clone(),
-        Scalar::Long(number) => number.to_string(),
-        Scalar::Double(number) => number.to_string(),
-        Scalar::Bool(value) => value.to_string(),
-        Scalar::Ip(address) => address.to_string(),
-        Scalar::Date(time) => time.to_string(),
-        Scalar::Null => return false,
-    };
-    include.is_none_or(|regex| regex.is_match(&text)) && !exclude.is_some_and(|regex| regex.is_match(&text))
-}
-
 fn collect_matching(
     group: &mut Group,
     filter: &Query,
@@ -267,152 +246,32 @@ fn collect_matching(
     group.collect(inner, &found.iter().collect::<Vec<_>>(), pass)
 }
 
-fn collect_terms(
-    groups: &mut HashMap<Key, Group>,
-    terms: &Terms,
-    wanted: &dyn Fn(&Scalar) -> bool,
-    inner: &[Named],
-    docs: &[u32],
-    pass: &mut Pass<'_>,
-) -> Result<(), SearchError> {
-    let odd = values::odd(pass.segment, &terms.field)?;
-    if odd.is_empty() && terms.missing.is_none() && terms.field != FieldRef::Known(field::EVENT_ID) {
-        let segment = pass.segment.clone();
-        if let Some((Values::Text(column), key)) = segment.place(&terms.field)? {
-            return collect_ordinals(groups, column, key, &terms.field, wanted, inner, docs, pass);
-        }
-    }
-    let mut by_key: HashMap<Key, (Scalar, Vec<u32>)> = HashMap::new();
-    for batch in docs.chunks(STRIDE) {
-        pass.context.check()?;
-        for (&doc, mut found) in batch.iter().zip(values::of_field(pass.segment, &terms.field, batch)?) {
-            if found.is_empty() {
-                found.extend(terms.missing.clone());
-            }
-            for value in found.into_iter().filter(wanted) {
-                let (_, docs) = by_key.entry(Key::of(&value)).or_insert_with(|| (value, Vec::new()));
-                if docs.last() != Some(&doc) {
-                    docs.push(doc);
-                }
-            }
-        }
-    }
-    for (key, (value, docs)) in by_key {
-        group_of(groups, key, value, inner, pass.limits)?.collect(inner, &docs, pass)?;
-    }
-    Ok(())
-}
-
-fn group_of<'g>(
-    groups: &'g mut HashMap<Key, Group>,
-    key: Key,
-    value: Scalar,
-    inner: &[Named],
-    limits: &mut Limits,
-) -> Result<&'g mut Group, SearchError> {
-    Ok(match groups.entry(key) {
-        Entry::Occupied(group) => group.into_mut(),
-        Entry::Vacant(place) => {
-            limits.bucket(if let Scalar::Text(text) = &value { 2 * text.len() } else { 0 })?;
-            place.insert(Group::new(value, inner)?)
-        }
-    })
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call; a struct for it would only name them twice")]
-fn collect_ordinals(
-    groups: &mut HashMap<Key, Group>,
-    column: &tantivy::columnar::StrColumn,
-    key: Option<&str>,
+/// Each time or whole number of a field.
+fn for_each_whole(
     field: &FieldRef,
-    wanted: &dyn Fn(&Scalar) -> bool,
-    inner: &[Named],
     docs: &[u32],
-    pass: &mut Pass<'_>,
+    pass: &Pass<'_>,
+    mut each: impl FnMut(u32, i64),
 ) -> Result<(), SearchError> {
-    let range = match key {
-        Some(key) => segment::ordinals(column, key)?,
-        None => 0..column.dictionary().num_terms() as u64,
-    };
-    let place = |ord: u64| usize::try_from(ord - range.start).ok().filter(|_| range.contains(&ord));
-    let mut counts = vec![0_u32; usize::try_from(range.end - range.start).unwrap_or(0)];
-    for_each_ordinal(column, docs, pass, |_, ord| {
-        if let Some(place) = range.contains(&ord).then(|| place(ord)).flatten() {
-            counts[place] += 1;
-        }
-    })?;
-    let ords: Vec<u64> =
-        (range.start..range.end).zip(&counts).filter(|(_, count)| **count > 0).map(|(ord, _)| ord).collect();
-    let scalars: Vec<Scalar> =
-        segment::terms_at(column, &ords)?.iter().map(|term| values::of_term(term, key, field.kind())).collect();
-    if inner.is_empty() {
-        for (&ord, value) in ords.iter().zip(scalars) {
-            if wanted(&value) {
-                let count = place(ord).map_or(0, |place| counts[place]);
-                group_of(groups, Key::of(&value), value, inner, pass.limits)?.count += u64::from(count);
+    let odd = values::odd(pass.segment, field)?;
+    if let (Some((Values::Long(column), None)), true) = (pass.segment.place(field)?, odd.is_empty()) {
+        let mut block = vec![0_i64; STRIDE];
+        for batch in docs.chunks(STRIDE) {
+            pass.context.check()?;
+            if matches!(column.index, ColumnIndex::Full) {
+                column.values.get_vals(batch, &mut block[..batch.len()]);
+                batch.iter().zip(&block).for_each(|(&doc, &value)| each(doc, value));
+            } else {
+                batch.iter().for_each(|&doc| column.values_for_doc(doc).for_each(|value| each(doc, value)));
             }
         }
         return Ok(());
     }
-    // Counting sort of the documents by ordinal.
-    let mut starts = Vec::with_capacity(counts.len() + 1);
-    let mut sum = 0_usize;
-    for &count in &counts {
-        starts.push(sum);
-        sum += count as usize;
-    }
-    starts.push(sum);
-    let mut next = starts.clone();
-    let mut sorted = vec![0_u32; sum];
-    for_each_ordinal(column, docs, pass, |doc, ord| {
-        if let Some(place) = range.contains(&ord).then(|| place(ord)).flatten() {
-            sorted[next[place]] = doc;
-            next[place] += 1;
+    for_each_number(field, docs, pass, |doc, value| {
+        if let Some(value) = milliseconds(value) {
+            each(doc, value);
         }
-    })?;
-    for (&ord, value) in ords.iter().zip(scalars) {
-        if !wanted(&value) {
-            continue;
-        }
-        if let Some(place) = place(ord) {
-            let docs = &sorted[starts[place]..starts[place + 1]];
-            group_of(groups, Key::of(&value), value, inner, pass.limits)?.collect(inner, docs, pass)?;
-        }
-    }
-    Ok(())
-}
-
-/// Each value of each document once.
-fn for_each_ordinal(
-    column: &tantivy::columnar::StrColumn,
-    docs: &[u32],
-    pass: &Pass<'_>,
-    mut each: impl FnMut(u32, u64),
-) -> Result<(), SearchError> {
-    use tantivy::columnar::ColumnIndex;
-    let ords = column.ords();
-    let mut block = vec![0_u64; STRIDE];
-    let mut several: Vec<u64> = Vec::new();
-    for batch in docs.chunks(STRIDE) {
-        pass.context.check()?;
-        match &ords.index {
-            ColumnIndex::Full => {
-                ords.values.get_vals(batch, &mut block[..batch.len()]);
-                batch.iter().zip(&block).for_each(|(&doc, &ord)| each(doc, ord));
-            }
-            ColumnIndex::Multivalued(_) => {
-                for &doc in batch {
-                    several.clear();
-                    several.extend(ords.values_for_doc(doc));
-                    several.sort_unstable();
-                    several.dedup();
-                    several.iter().for_each(|&ord| each(doc, ord));
-                }
-            }
-            _ => batch.iter().for_each(|&doc| ords.values_for_doc(doc).for_each(|ord| each(doc, ord))),
-        }
-    }
-    Ok(())
+    })
 }
 
 /// Each value of a field, for histograms; a document comes as often as it has values in different buckets.
@@ -422,7 +281,6 @@ fn for_each_number(
     pass: &Pass<'_>,
     mut each: impl FnMut(u32, &Scalar),
 ) -> Result<(), SearchError> {
-    use tantivy::columnar::ColumnIndex;
     let odd = values::odd(pass.segment, field)?;
     let is_date = field.kind() == Kind::Date;
     let scalar = |value: i64| if is_date { Scalar::Date(Timestamp::from_millis(value)) } else { Scalar::Long(value) };
@@ -460,7 +318,6 @@ fn milliseconds(value: &Scalar) -> Option<i64> {
 fn collect_sorted(
     groups: &mut BTreeMap<i64, Group>,
     mut by_key: Vec<(i64, u32)>,
-    value: impl Fn(i64) -> Scalar,
     inner: &[Named],
     pass: &mut Pass<'_>,
 ) -> Result<(), SearchError> {
@@ -475,7 +332,7 @@ fn collect_sorted(
         let key = run[0].0;
         if let std::collections::btree_map::Entry::Vacant(place) = groups.entry(key) {
             pass.limits.bucket(0)?;
-            place.insert(Group::new(value(key), inner)?);
+            place.insert(Group::new(inner)?);
         }
         if let Some(group) = groups.get_mut(&key) {
             group.collect(inner, &docs, pass)?;
@@ -548,7 +405,7 @@ fn collect_composite(
             Entry::Occupied(group) => group.into_mut(),
             Entry::Vacant(place) => {
                 pass.limits.bucket(64 * combination.len())?;
-                place.insert((combination, Group::new(Scalar::Null, inner)?))
+                place.insert((combination, Group::new(inner)?))
             }
         };
         group.collect(inner, &docs, pass)?;
@@ -638,87 +495,6 @@ fn finish_composite(
     Ok(Outcome::Buckets { buckets, other_count: 0, error_bound: 0, after })
 }
 
-fn finish_terms(
-    groups: HashMap<Key, Group>,
-    terms: &Terms,
-    inner: &[Named],
-    limits: &mut Limits,
-) -> Result<Outcome, SearchError> {
-    let all: u64 = groups.values().map(|group| group.count).sum();
-    let mut groups: Vec<Group> =
-        groups.into_values().filter(|group| group.count >= terms.min_doc_count.max(1)).collect();
-    let by_metric = terms.order.iter().any(|order| matches!(order.by, OrderBy::Metric(..)));
-    let mut buckets = Vec::new();
-    if by_metric {
-        // The order needs every bucket's metrics, so all are finished; their number is bounded by memory already.
-        let mut free = Limits { buckets: usize::MAX, bytes: usize::MAX };
-        for group in groups {
-            let key = AnswerKey::Value(group.key.clone());
-            buckets.push(group.finish(key, inner, &mut free)?);
-        }
-        buckets.sort_by(|a, b| bucket_order(a, b, terms));
-        buckets.truncate(terms.size);
-        limits.answered(buckets.len())?;
-    } else {
-        let compare = |a: &Group, b: &Group| group_order(a, b, terms);
-        if groups.len() > terms.size && terms.size > 0 {
-            groups.select_nth_unstable_by(terms.size - 1, compare);
-        }
-        groups.truncate(terms.size);
-        groups.sort_by(compare);
-        limits.answered(groups.len())?;
-        for group in groups {
-            let key = AnswerKey::Value(group.key.clone());
-            buckets.push(group.finish(key, inner, limits)?);
-        }
-    }
-    let shown: u64 = buckets.iter().map(|bucket| bucket.count).sum();
-    Ok(Outcome::Buckets { buckets, other_count: all - shown, error_bound: 0, after: None })
-}
-
-fn group_order(a: &Group, b: &Group, terms: &Terms) -> std::cmp::Ordering {
-    for wanted in &terms.order {
-        let found = match wanted.by {
-            OrderBy::Count => a.count.cmp(&b.count),
-            OrderBy::Key | OrderBy::Metric(..) => order(&a.key, &b.key),
-        };
-        let found = if wanted.descending { found.reverse() } else { found };
-        if found.is_ne() {
-            return found;
-        }
-    }
-    order(&a.key, &b.key)
-}
-
-fn bucket_order(a: &Bucket, b: &Bucket, terms: &Terms) -> std::cmp::Ordering {
-    let key = |bucket: &Bucket| match &bucket.key {
-        AnswerKey::Value(value) => value.clone(),
-        _ => Scalar::Null,
-    };
-    for wanted in &terms.order {
-        let found = match &wanted.by {
-            OrderBy::Count => a.count.cmp(&b.count),
-            OrderBy::Key => order(&key(a), &key(b)),
-            OrderBy::Metric(name, which) => {
-                let number =
-                    |bucket: &Bucket| bucket.inner(name).and_then(|outcome| metric::named_value(outcome, which));
-                match (number(a), number(b)) {
-                    (Some(a), Some(b)) => a.total_cmp(&b),
-                    // Without a number last, whatever the direction.
-                    (None, Some(_)) => return std::cmp::Ordering::Greater,
-                    (Some(_), None) => return std::cmp::Ordering::Less,
-                    (None, None) => std::cmp::Ordering::Equal,
-                }
-            }
-        };
-        let found = if wanted.descending { found.reverse() } else { found };
-        if found.is_ne() {
-            return found;
-        }
-    }
-    order(&key(a), &key(b))
-}
-
 fn finish_dates(
     groups: BTreeMap<i64, Group>,
     dates: &Dates,
@@ -752,17 +528,16 @@ fn finish_sorted(
             }
             if let std::collections::btree_map::Entry::Vacant(place) = groups.entry(key) {
                 limits.bucket(0)?;
-                place.insert(Group::new(value(key), inner)?);
+                place.insert(Group::new(inner)?);
             }
             at = next(key);
         }
     }
-    let groups: Vec<Group> = groups.into_values().filter(|group| group.count >= min_doc_count).collect();
+    groups.retain(|_, group| group.count >= min_doc_count);
     limits.answered(groups.len())?;
     let mut buckets = Vec::with_capacity(groups.len());
-    for group in groups {
-        let key = AnswerKey::Value(group.key.clone());
-        buckets.push(group.finish(key, inner, limits)?);
+    for (key, group) in groups {
+        buckets.push(group.finish(AnswerKey::Value(value(key)), inner, limits)?);
     }
     Ok(exact(buckets))
 }

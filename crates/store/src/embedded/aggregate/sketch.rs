@@ -200,6 +200,7 @@ mod tests {
             let mut quantiles = Quantiles::default();
             values.iter().for_each(|&value| quantiles.add(value));
             values.sort_by(f64::total_cmp);
+            #[expect(clippy::cast_possible_truncation, reason = "a rank among at most 200")]
             let rank = ((percent / 100.0 * values.len() as f64).ceil() as usize).clamp(1, values.len());
             let (expect, got) = (values[rank - 1], quantiles.value(percent).unwrap());
             prop_assert!((expect - got).abs() <= expect.abs() * 0.01 + 1e-12, "{expect} {got}");
