@@ -1,7 +1,7 @@
 //! `POST /api/search`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State as Shared;
 use axum::http::header;
@@ -14,9 +14,10 @@ use schema::{Event, IngestSeq, Stream, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use store::sql::{Cell, SqlError};
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::input::Input;
 use super::request::{self, Scope, When, refused};
 use crate::access::Caller;
@@ -192,8 +193,37 @@ pub(super) struct Statement {
     statement: String,
 }
 
-/// Not built in yet: the store's SQL stands behind this route as soon as it is there.
-pub(super) async fn sql(Input(body): Input<Statement>) -> Result<Json<serde_json::Value>, ApiError> {
-    drop(body.statement);
-    Err(ApiError::bad("SQL is not available in this build").advice("use POST /api/search"))
+/// `POST /api/sql`: one read-only statement over the stored events.
+pub(super) async fn sql(
+    Shared(app): Shared<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Input(body): Input<Statement>,
+) -> Result<Json<serde_json::Value>, ApiError> {
+    let store = Arc::clone(&app.store);
+    let run = move |context: &store::Context| store::sql::run(&store, &body.statement, context);
+    let table = app.searches.run_for(&caller.name, LONGEST_SQL, run).await?.map_err(sql_error)?;
+    let rows = table.rows.iter().map(|row| row.iter().map(cell).collect::<serde_json::Value>());
+    Ok(Json(json!({"columns": table.columns, "rows": rows.collect::<serde_json::Value>()})))
+}
+
+/// Statements may look at everything, which takes longer than a search.
+const LONGEST_SQL: Duration = Duration::from_secs(60);
+
+fn cell(cell: &Cell) -> serde_json::Value {
+    match cell {
+        Cell::Null => serde_json::Value::Null,
+        Cell::Integer(number) => json!(number),
+        Cell::Real(number) => json!(number),
+        Cell::Text(text) => json!(text),
+    }
+}
+
+fn sql_error(error: SqlError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        SqlError::Statement(_) => ApiError::new(Code::SearchSyntax, message),
+        SqlError::TooLarge(_) => ApiError::new(Code::SearchTooLarge, message).advice("add a LIMIT or a time range"),
+        SqlError::Search(error) => error.into(),
+        SqlError::Failed(_) => ApiError::new(Code::Internal, message),
+    }
 }

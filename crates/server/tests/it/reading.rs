@@ -40,6 +40,17 @@ fn searches_answer_in_the_documented_form() {
 }
 
 #[test]
+fn sql_reads_and_does_nothing_else() {
+    let site = filled();
+    let ask = |statement: &str| site.ask("POST", "/api/sql", Some(&json!({"statement": statement})));
+    let counted = ask("SELECT count(*) AS n, min(\"process.name\") FROM audit");
+    assert_eq!(counted.json(), json!({"columns": ["n", "min(\"process.name\")"], "rows": [[100, "p0"]]}));
+    for wrong in ["DROP TABLE audit", "SELECT", "SELECT nothing FROM audit", "ATTACH 'x' AS y"] {
+        assert_eq!(ask(wrong).status, 400, "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_search_is_said() {
     let site = filled();
     let refused = |body: Value| {
