@@ -22,6 +22,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Allows to listen beyond loopback without TLS.
     pub insecure_http: bool,
+    /// A connection on which no whole request head comes for so long is closed.
+    pub idle: Duration,
     /// Receiving events.
     pub ingest: Ingest,
     /// The write-ahead log.
@@ -144,6 +146,7 @@ impl Default for Config {
             data_dir: PathBuf::from("/var/lib/auditng"),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9280)),
             insecure_http: false,
+            idle: Duration::from_secs(75),
             ingest: Ingest {
                 body_bytes: 32 * MIB,
                 unpacked_bytes: 64 * MIB,
@@ -190,6 +193,7 @@ impl Config {
         top.key("data_dir", &mut self.data_dir, problems);
         top.key("listen", &mut self.listen, problems);
         top.key("insecure_http", &mut self.insecure_http, problems);
+        top.key("idle", &mut self.idle, problems);
         top.section("ingest", problems, |s, p| {
             let c = &mut self.ingest;
             s.bytes("body_bytes", &mut c.body_bytes, 1024, p);
@@ -248,7 +252,7 @@ mod tests {
         let text = include_str!("../../../etc/server.toml");
         assert_eq!(Config::parse(text).unwrap(), Config::default());
         let shown = text.lines().filter(|line| line.contains(" = ") && !line.starts_with("# ")).count();
-        assert_eq!(shown, 29, "a key without a line in etc/server.toml, or the other way round");
+        assert_eq!(shown, 30, "a key without a line in etc/server.toml, or the other way round");
     }
 
     #[test]

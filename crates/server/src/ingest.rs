@@ -41,6 +41,7 @@ use decode::{DecodeError, Encoding};
 use dedupe::Dedupe;
 use hot::Hot;
 use inflight::Inflight;
+use wal::disk::Disk;
 use wal::frame::Origin;
 
 pub use counts::Counts;
@@ -61,6 +62,8 @@ pub struct Options {
     pub ingest: crate::config::Ingest,
     /// Bounds of the log.
     pub wal: crate::config::Wal,
+    /// Where the log is written.
+    pub disk: Arc<dyn Disk>,
 }
 
 /// The receiving side of a server.
@@ -71,7 +74,11 @@ pub struct Ingest {
     options: Options,
     inflight: Arc<Inflight>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    begun: Instant,
 }
+
+/// Nobody is told to wait longer, whatever the pace of the indexer.
+const LONGEST_WAIT_S: u64 = 600;
 
 /// How far the indexer is.
 #[derive(Debug, Default)]
@@ -150,8 +157,6 @@ pub struct Standing {
     pub lag: Duration,
     /// Why the store does not take events, if it does not.
     pub trouble: Option<String>,
-    /// Events in holes that nobody explained yet.
-    pub open_holes: u64,
 }
 
 impl Ingest {
@@ -172,7 +177,8 @@ impl Ingest {
         progress.indexed.store(committed.0, Ordering::SeqCst);
         progress.committed.store(committed.0, Ordering::SeqCst);
         let inflight = Arc::new(Inflight::new(options.ingest.inflight_bytes, options.ingest.caller_bytes));
-        let ingest = Self { gate, store, progress, options, inflight, threads: Mutex::default() };
+        let ingest =
+            Self { gate, store, progress, options, inflight, threads: Mutex::default(), begun: Instant::now() };
         ingest.start()?;
         ingest.report(&opened.losses, crate::clock::now());
         Ok(ingest)
@@ -263,7 +269,7 @@ impl Ingest {
         self.gate.lock().dedupe.floor(agent, epoch, lane, first);
     }
 
-    /// Whether senders must wait, and how long.
+    /// Whether senders must wait, and how long: until what waits is indexed, at the pace since start.
     #[must_use]
     pub fn pressure(&self, now: Timestamp) -> Option<(Duration, String)> {
         let standing = self.standing(now);
@@ -275,10 +281,9 @@ impl Ingest {
         } else {
             return None;
         };
-        let indexed = self.counts().indexed.load(Ordering::Relaxed);
-        // What waits, at the pace since start; never less than a second or more than ten minutes.
-        let pace = indexed.max(1000);
-        let wait = Duration::from_secs((standing.lag_events * 10 / pace).clamp(5, 600));
+        let seconds = self.begun.elapsed().as_secs().max(1);
+        let pace = (self.counts().indexed.load(Ordering::Relaxed) / seconds).max(1);
+        let wait = Duration::from_secs((standing.lag_events / pace).clamp(1, LONGEST_WAIT_S));
         Some((wait, standing.trouble.unwrap_or(reason)))
     }
 
@@ -296,8 +301,13 @@ impl Ingest {
             lag_events: self.gate.hot.durable().0.saturating_sub(indexed),
             lag,
             trouble: self.progress.trouble().clone(),
-            open_holes: core.dedupe.open_holes(),
         }
+    }
+
+    /// Events in holes that nobody has explained yet. Looks at every agent.
+    #[must_use]
+    pub fn open_holes(&self) -> u64 {
+        self.gate.lock().dedupe.open_holes()
     }
 
     /// Counters since start.
@@ -363,7 +373,7 @@ fn open_log(options: &Options, store: &dyn Store, committed: IngestSeq) -> io::R
     let (state, as_of) = snapshots::load(&options.dir).unwrap_or_default();
     let mut rebuilt = Rebuilt { state, as_of, committed, node: options.node, entries: Vec::new(), begun: false };
     let after = IngestSeq(committed.0.max(as_of.0));
-    let disk = Arc::new(wal::disk::Real);
+    let disk = Arc::clone(&options.disk);
     let (wal, recovered) = wal::Writer::open(&options.dir, disk, options.wal.segment_bytes, after, |place, frame| {
         rebuilt.visit(place, frame);
     })?;
@@ -415,3 +425,6 @@ impl Rebuilt {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

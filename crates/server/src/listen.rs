@@ -19,8 +19,6 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::access::Peer;
 
-/// The headers of a request must be there within this.
-const HEADERS: Duration = Duration::from_secs(10);
 /// Room for headers.
 const HEADER_BYTES: usize = 64 * 1024;
 /// Most headers of a request.
@@ -43,6 +41,7 @@ pub(crate) async fn serve(
     router: Router,
     mut stopping: watch::Receiver<bool>,
     connections: Arc<Connections>,
+    idle: Duration,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     loop {
@@ -56,7 +55,7 @@ pub(crate) async fn serve(
                 let (router, stopping) = (router.clone(), stopping.clone());
                 tokio::spawn(async move {
                     let _slot = slot;
-                    connection(stream, peer, router, stopping).await;
+                    connection(stream, peer, router, stopping, idle).await;
                 });
             }
             Err(error) => {
@@ -93,7 +92,13 @@ impl Connections {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+    idle: Duration,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
@@ -108,7 +113,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, mut sto
         }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(HEADER_BYTES).max_headers(MAX_HEADERS);
+    builder.timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(HEADER_BYTES).max_headers(MAX_HEADERS);
     let connection = builder.serve_connection(TokioIo::new(stream), serve);
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -18,6 +18,7 @@ use crate::api::{self, Agents, App, Passwords, Searches, Tail};
 use crate::clock;
 use crate::config::{Config, Link};
 use crate::data_dir::DataDir;
+use crate::ingest::wal::disk::Real;
 use crate::ingest::{self, Ingest};
 use crate::listen::{self, Connections};
 use crate::state::{Role, State};
@@ -158,7 +159,7 @@ impl Server {
         let tail = follow(&app).map_err(failed("a thread"))?;
         let connections = Arc::new(Connections::default());
         let router = api::router(Arc::clone(&app));
-        runtime.spawn(listen::serve(listener, router, stop, Arc::clone(&connections)));
+        runtime.spawn(listen::serve(listener, router, stop, Arc::clone(&connections), app.config.idle));
         runtime.spawn(tend(Arc::clone(&app)));
         tracing::info!(url, data_dir = %data.path.display(), "listening");
         Ok(Running {
@@ -199,7 +200,13 @@ fn retention(config: &Config) -> store::embedded::Retention {
 }
 
 fn ingest_options(config: &Config, data: &DataDir) -> ingest::Options {
-    ingest::Options { dir: data.join("wal"), node: data.node, ingest: config.ingest.clone(), wal: config.wal.clone() }
+    ingest::Options {
+        dir: data.join("wal"),
+        node: data.node,
+        ingest: config.ingest.clone(),
+        wal: config.wal.clone(),
+        disk: Arc::new(Real),
+    }
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -58,7 +58,7 @@ fn report(app: &App, now: Timestamp) -> Value {
         "ingest": {
             "events_per_second": counts.rate(Instant::now()), "accepted": load(&counts.accepted),
             "duplicates": load(&counts.duplicates), "rejected": load(&counts.rejected),
-            "later": load(&counts.later), "open_gap_events": standing.open_holes,
+            "later": load(&counts.later), "open_gap_events": app.ingest.open_holes(),
         },
         "tail": {"listeners": app.tail.listeners(), "skipped": load(&app.tail.skipped)},
         "sessions": app.state.session_count(),

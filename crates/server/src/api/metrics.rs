@@ -86,7 +86,7 @@ fn ingest(app: &App, page: &mut Page) {
     page.one("auditng_wal_bytes", "gauge", "size of the log", standing.wal_bytes);
     page.head("auditng_consumer_lag_events", "gauge", "durable events that a consumer has not taken");
     page.value("auditng_consumer_lag_events", "consumer=\"indexer\"", standing.lag_events);
-    page.one("auditng_gap_events", "gauge", "events missing without explanation so far", standing.open_holes);
+    page.one("auditng_gap_events", "gauge", "events missing without explanation so far", app.ingest.open_holes());
 }
 
 fn syncs(app: &App, page: &mut Page) {

@@ -73,7 +73,7 @@ fn read_all(stream: &mut TcpStream, wait: Duration) -> String {
 
 #[test]
 fn slow_clients_are_let_go() {
-    let site = Site::new();
+    let site = Site::with(|config| config.idle = Duration::from_secs(3));
     let address = site.url().strip_prefix("http://").unwrap().to_owned();
     let start = Instant::now();
     // Headers that never end, a byte at a time.
