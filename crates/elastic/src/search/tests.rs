@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use schema::Timestamp;
 use schema::search::{Operator, Options, query_string};
 
@@ -57,7 +58,7 @@ fn clauses_and_their_meaning() {
         (r#"{"regexp":{"process.name":{"value":"a.+","flags":"ALL"}}}"#, "process.name:/a.+/"),
         (
             r#"{"regexp":{"process.name":{"value":"a@.+","flags":"NONE","case_insensitive":true}}}"#,
-            "process.name:/(?i)a@.+/",
+            r"process.name:/(?i)a\@.+/",
         ),
         (r#"{"regexp":{"process.name":"a\\@.+"}}"#, r"process.name:/a\@.+/"),
         (r#"{"fuzzy":{"process.name":"curl"}}"#, "process.name:curl~1"),
@@ -404,4 +405,91 @@ fn whole_bodies() {
         let bad = body(json, &page()).expect_err(json);
         assert!(format!("{}: {}", bad.path, bad.reason).starts_with(expect), "{json}: {bad}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn a_search_comes_back_from_its_json(search in testkit::random::search()) {
+        let known = ["my.own".to_owned(), "my.number".to_owned()];
+        let options = Options { known: &known, ..page() };
+        let printed = print_search(&search).to_string();
+        let read = body(&printed, &options);
+        prop_assert_eq!(read.map(|body| body.search), Ok(search), "{}", printed);
+    }
+
+    #[test]
+    fn any_json_is_a_search_or_refused(
+        clause in prop::sample::select(vec![
+            "bool", "term", "terms", "range", "match", "multi_match", "query_string", "simple_query_string", "regexp", "fuzzy", "ids",
+            "exists", "terms_set", "date_histogram", "composite", "filters", "percentiles", "top_hits",
+        ]),
+        body in json_value(),
+    ) {
+        let options = page();
+        for json in [body.to_string(), serde_json::json!({clause: body}).to_string()] {
+            for refused in [
+                query(&json, &options).err(),
+                aggregations(&json, &options).err(),
+                aggregations(&format!("{{\"a\":{json}}}"), &options).err(),
+                sort(&json, &options).err(),
+                search_after(&json, &[]).err(),
+                super::body(&json, &options).err(),
+            ].into_iter().flatten() {
+                prop_assert!(!refused.reason.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_simple_query(text in "[a-c \"|+()*~-]{0,30}|.{0,30}", and: bool) {
+        let operator = if and { "and" } else { "or" };
+        let json = serde_json::json!({"simple_query_string": {"query": text, "default_operator": operator}}).to_string();
+        prop_assert!(query(&json, &page()).is_ok());
+    }
+}
+
+/// JSON from the words that searches are made of.
+fn json_value() -> impl Strategy<Value = serde_json::Value> {
+    let words = vec![
+        "field",
+        "value",
+        "query",
+        "process.name",
+        "process.pid",
+        "@timestamp",
+        "message",
+        "source.ip",
+        "must",
+        "should",
+        "filter",
+        "gt",
+        "lte",
+        "order",
+        "size",
+        "sources",
+        "fields",
+        "now-1d",
+        "10.0.0.0/8",
+        "a AND b",
+        "_count",
+        "desc",
+        "interval",
+    ];
+    let word = prop::sample::select(words).prop_map(str::to_owned).boxed();
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        word.clone().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 16, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::vec((word.clone(), inner), 0..4)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
 }
