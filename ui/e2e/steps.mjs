@@ -240,8 +240,13 @@ export const steps = {
     await world.shot('hostile-table');
     await rows(page).first().locator('.cell').first().click();
     await page.getByRole('tab', { name: 'Fields' }).waitFor();
-    for (let i = 0; i < 8 && (await page.locator('.fold').count()) === 0; i++) await page.keyboard.press('j');
-    await page.locator('.fold', { hasText: /of 6\d,\d{3}/ }).first().waitFor();
+    const folded = page.locator('.fold', { hasText: /of 6\d,\d{3}/ });
+    for (let i = 0; i < 9 && (await folded.count()) === 0; i++) {
+      const before = state(page).get('open');
+      await page.keyboard.press('j');
+      await page.waitForFunction((id) => new URL(location.href).searchParams.get('open') !== id, before).catch(() => undefined);
+    }
+    await folded.first().waitFor();
     await world.shot('hostile-event');
     await axe(world, 'an event with hostile values');
   },
