@@ -260,8 +260,8 @@ export const steps = {
       let worst = 0;
       let most = 0;
       let last = began;
-      let still = 0;
-      while (performance.now() - began < 60_000 && still < 120 && grid.scrollHeight < 100_200 * 26) {
+      let grew = began;
+      while (performance.now() - began < 60_000 && performance.now() - grew < 5_000 && grid.scrollHeight < 100_200 * 26) {
         const height = grid.scrollHeight;
         grid.scrollTop = height;
         await new Promise((resolve) => requestAnimationFrame(resolve));
@@ -269,7 +269,7 @@ export const steps = {
         worst = Math.max(worst, now - last);
         last = now;
         most = Math.max(most, grid.querySelectorAll('.row').length);
-        still = grid.scrollHeight === height && !grid.querySelector('.waiting') ? still + 1 : 0;
+        if (grid.scrollHeight !== height) grew = now;
       }
       return { rows: Math.round(grid.scrollHeight / 26), worst, most, seconds: (performance.now() - began) / 1000, text: grid.querySelector('.row:last-child')?.textContent ?? '' };
     });
@@ -451,8 +451,12 @@ function replay(world) {
 function makeEvents(world) {
   if (world.server.kind === 'mock') return { again: () => undefined, stop: () => undefined, why: 'made-up events of the mock, not a real server' };
   if (process.getuid?.() === 0 && process.env.AUDITNG_LIVE !== 'off') return runOwnProgram();
-  if (!process.env.AUDITNG_REPLAY) throw new Error('neither root with kernel audit nor AUDITNG_REPLAY: no event can be made');
-  return { again: () => replay(world), stop: () => undefined, why: 'without root: the tail watched a replay, not this host' };
+  if (process.env.AUDITNG_REPLAY && process.env.AUDITNG_BIN) {
+    replay(world);
+    return { again: () => replay(world), stop: () => undefined, why: 'without kernel audit: the tail watched a replay, not this host' };
+  }
+  void sendHostile(world);
+  return { again: () => void sendHostile(world), stop: () => undefined, why: 'without kernel audit: the tail watched events sent through _bulk, not this host' };
 }
 
 function runOwnProgram() {

@@ -1,4 +1,6 @@
 /** Chosen columns of the table: which, in which order, how wide; as one URL parameter `name~width,name`. */
+import type { Source } from '../api/types';
+import { valuesOf } from './flatten';
 import { SUMMARY } from './summary';
 
 export interface Column {
@@ -60,6 +62,15 @@ export function moveColumn(columns: Column[], from: number, to: number): Column[
 
 export function setWidth(columns: Column[], name: string, width: number): Column[] {
   return columns.map((column) => (column.name === name ? { name, width: clampWidth(width) } : column));
+}
+
+/** What stands in a column where an event does not have its field: ids where nobody looked up a name. */
+const INSTEAD: Record<string, string> = { 'user.name': 'user.id', 'host.name': 'agent.name', 'process.name': 'process.executable' };
+
+/** The field that a cell shows, which may be the one that stands in. */
+export function shownField(source: Source, name: string): string {
+  const instead = INSTEAD[name];
+  return instead !== undefined && valuesOf(source, name).length === 0 ? instead : name;
 }
 
 /** Least width of a column in pixels. */

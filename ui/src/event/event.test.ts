@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defaultColumns, formatColumns, moveColumn, parseColumns, setWidth, toggleColumn, tracksOf } from './columns';
+import { defaultColumns, formatColumns, moveColumn, parseColumns, setWidth, shownField, toggleColumn, tracksOf } from './columns';
 import { flatten, grouped, textOf, timeOf, valuesOf } from './flatten';
 import { summaryOf } from './summary';
 
@@ -68,6 +68,12 @@ describe('columns', () => {
     expect(formatColumns(moveColumn(parseColumns('a,b,c'), 0, 2))).toBe('b,c,a');
     expect(formatColumns(moveColumn(parseColumns('a,b'), 0, 5))).toBe('a,b');
     expect(formatColumns(setWidth(columns, 'a', 5))).toBe('a~60,summary');
+  });
+
+  test('an id stands where there is no name', () => {
+    expect(shownField({ user: { id: '0' } }, 'user.name')).toBe('user.id');
+    expect(shownField({ user: { id: '0', name: 'root' } }, 'user.name')).toBe('user.name');
+    expect(shownField({}, 'process.pid')).toBe('process.pid');
   });
 
   test('one column takes the room that is left', () => {
