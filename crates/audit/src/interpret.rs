@@ -18,6 +18,7 @@
 //! ```
 
 mod call;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use core::fmt::Write as _;
 
 use crate::table::{self, Flags, Values};
 use call::Meaning;
+pub use record::field;
 
 /// Calls `each` with the position and text of every argument of `call` that has a meaning.
 ///

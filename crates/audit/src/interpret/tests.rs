@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::table::arch;
+use crate::table::{RecordType, arch};
 
 fn check_on(arch: u32, call: &str, registers: [u64; 4], expect: &[(usize, &str)]) {
     let mut found = Vec::new();
@@ -111,6 +111,28 @@ fn records_beside_the_call() {
     assert_eq!(capabilities(1 << 21 | 1 << 40), "cap_sys_admin cap_checkpoint_restore");
     assert_eq!(capabilities(0), "none");
     assert_eq!(capabilities(1 << 41), "0x20000000000");
+}
+
+#[test]
+fn fields_of_records() {
+    let check = |record_type, name, value, expect: Option<&str>| {
+        assert_eq!(field(record_type, name, value, arch::X86_64).as_deref(), expect, "{record_type} {name}={value}");
+    };
+    check(RecordType::SECCOMP, "code", "0x7ffc0000", Some("log"));
+    check(RecordType::SECCOMP, "sig", "0", None);
+    check(RecordType::ANOM_ABEND, "sig", "11", Some("SIGSEGV"));
+    check(RecordType::CAPSET, "cap_pe", "0000010000000000", Some("cap_checkpoint_restore"));
+    check(RecordType::BPRM_FCAPS, "fp", "0", Some("none"));
+    check(RecordType::BPRM_FCAPS, "old_pp", "000000c000000000", Some("cap_perfmon cap_bpf"));
+    check(RecordType::PATH, "mode", "0104755", Some("file,4755"));
+    check(RecordType::OPENAT2, "oflag", "012400000", Some("O_RDONLY|O_NOFOLLOW|O_CLOEXEC|O_PATH"));
+    check(RecordType::OPENAT2, "resolve", "0x1", Some("RESOLVE_NO_XDEV"));
+    check(RecordType::OPENAT2, "resolve", "0x0", None);
+    check(RecordType::FANOTIFY, "resp", "2", Some("FAN_DENY"));
+    check(RecordType::NETFILTER_CFG, "family", "2", Some("NFPROTO_IPV4"));
+    check(RecordType::CONFIG_CHANGE, "list", "4", Some("exit"));
+    check(RecordType::SYSCALL, "sig", "11", None);
+    check(RecordType::CAPSET, "cap_pe", "nonsense", None);
 }
 
 proptest! {

@@ -21,8 +21,28 @@ impl RecordType {
     pub const EXECVE: Self = Self(1309);
     /// End of the records of one event.
     pub const EOE: Self = Self(1320);
+    /// A rule, or a value of the audit system, was changed.
+    pub const CONFIG_CHANGE: Self = Self(1305);
+    /// A message queue that a call opened.
+    pub const MQ_OPEN: Self = Self(1312);
+    /// Capabilities of a program file and of the process that runs it.
+    pub const BPRM_FCAPS: Self = Self(1321);
+    /// Capabilities that a process gave itself.
+    pub const CAPSET: Self = Self(1322);
+    /// The flags of a memory mapping.
+    pub const MMAP: Self = Self(1323);
+    /// A packet filter was changed.
+    pub const NETFILTER_CFG: Self = Self(1325);
+    /// A seccomp filter refused or logged a call.
+    pub const SECCOMP: Self = Self(1326);
     /// The title of the calling process.
     pub const PROCTITLE: Self = Self(1327);
+    /// A fanotify listener decided on an access.
+    pub const FANOTIFY: Self = Self(1331);
+    /// How `openat2` was asked to open.
+    pub const OPENAT2: Self = Self(1337);
+    /// A process ended by a signal.
+    pub const ANOM_ABEND: Self = Self(1701);
     /// The kernel asks the registered daemon whether it still lives. Not an event.
     pub const REPLACE: Self = Self(1329);
 
