@@ -28,7 +28,7 @@ pub(crate) fn generate(root: &Path) -> Result<()> {
         "AUDITNG_KERNEL_HEADERS must name a folder of kernel headers; the head of xtask/src/tables.rs says which",
     )?;
     let headers = Headers { folder: folder.into() };
-    let out = Writer { folder: root.join("crates/audit/src/table"), version: headers.version()? };
+    let out = Writer { folder: root.join("crates/audit/src/table"), version: headers.version("linux/version.h")? };
     out.write("record_type", "Record types.", &record_types(&headers)?)?;
     out.write("errno", "Error numbers.", &errors(&headers)?)?;
     out.write("arch", "Audit arch words.", &arches(&headers)?)?;
@@ -39,6 +39,7 @@ pub(crate) fn generate(root: &Path) -> Result<()> {
     for calls in CALLS {
         if headers.path(calls.header).exists() {
             let doc = format!("System calls of {}.", calls.file);
+            let out = Writer { version: headers.version_of(calls.header)?, folder: out.folder.clone() };
             out.write(&format!("syscall_{}", calls.file), &doc, &system_calls(&headers, calls)?)?;
         }
     }
@@ -63,10 +64,18 @@ impl Headers {
         Constants::read(&paths)
     }
 
-    fn version(&self) -> Result<String> {
-        let constants = self.read(&["linux/version.h"])?;
-        let code = constants.value("LINUX_VERSION_CODE").context("linux/version.h has no LINUX_VERSION_CODE")?;
+    fn version(&self, header: &str) -> Result<String> {
+        let constants = self.read(&[header])?;
+        let code =
+            constants.value("LINUX_VERSION_CODE").with_context(|| format!("{header} has no LINUX_VERSION_CODE"))?;
         Ok(format!("{}.{}.{}", code >> 16, code >> 8 & 0xff, code & 0xff))
+    }
+
+    /// An architecture's folder that came from another kernel has a version of its own.
+    fn version_of(&self, header: &str) -> Result<String> {
+        let arch = header.split('/').next().unwrap_or(header);
+        let own = format!("{arch}/linux/version.h");
+        self.version(if self.path(&own).exists() { &own } else { "linux/version.h" })
     }
 }
 
