@@ -1,10 +1,10 @@
 //! Generates the tables of crate `audit` from kernel uapi headers.
 //!
 //! Needs a folder with the headers of every architecture, `any-linux-any/{linux,asm-generic}` and
-//! `<arch>-linux-any/asm`, as the PyPI wheel `ziglang` ships it under `ziglang/lib/libc/include` (`pip download
-//! --no-deps ziglang`, then unzip), named by `AUDITNG_KERNEL_HEADERS`. 31-bit s390 left the kernel in Linux 7: put
-//! `asm/unistd_32.h` of Debian's `linux-libc-dev-s390x-cross` under `s390-linux-any/`; without it that one table
-//! stays as it is.
+//! `<arch>-linux-any/asm`, named by `AUDITNG_KERNEL_HEADERS`. The PyPI wheel `ziglang` has it as
+//! `ziglang/lib/libc/include` (`pip download --no-deps ziglang`, then unzip). 31-bit s390 left the kernel in Linux 7:
+//! put the headers of Debian's `linux-libc-dev-s390x-cross` under `s390-linux-any/`; without them that one table stays
+//! as it is.
 //!
 //! Header names are facts of the ABI (uapi headers carry the syscall exception). Numbers that no uapi header has are
 //! in [`facts`].

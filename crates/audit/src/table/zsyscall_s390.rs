@@ -1,6 +1,6 @@
 //! System calls of s390.
 //!
-//! Machine-written by `cargo xtask tables` from the uapi headers of Linux 7.2.0; do not edit.
+//! Machine-written by `cargo xtask tables` from the uapi headers of Linux 6.1.4; do not edit.
 
 use super::syscall::Table;
 
