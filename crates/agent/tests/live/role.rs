@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("connect", [address]) => drop(TcpStream::connect(address).unwrap()),
         ("storm", [folder, count, per_second]) => storm(Path::new(folder), number(count), number(per_second)),
         ("owner", []) => owner(),
+        ("measure", [ops, per_second]) => measure(ops, per_second),
         ("source", [rules, state, rcvbuf]) => source(rules, state, number(rcvbuf)),
         other => panic!("no such role: {other:?}"),
     }
@@ -117,4 +119,64 @@ fn source(rules: &str, state: &str, rcvbuf: usize) {
     let lost: BTreeMap<&str, u64> = health.snapshot().counters.iter().flat_map(|stage| stage.lost.clone()).collect();
     let tally = tally.0.lock().unwrap();
     say(&serde_json::json!({ "serials": tally.0, "storm": tally.1, "lost": lost }).to_string());
+}
+
+/// A sink that counts.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Sink for Count {
+    fn put(&self, _: &mut Event, _: Lane, _: Duration) -> Result<(), Refused> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What the source costs: two storms of `ops` opens, each `per_second` a second; says the rate and the CPU of each thread.
+/// Not a test: `cargo test --release -p agent --test live -- --role measure 500000 0`, as root.
+fn measure(ops: &str, per_second: &str) {
+    let folder = tempfile::Builder::new().prefix("auditng-test").tempdir().unwrap();
+    let rules = folder.path().join("test.rules");
+    let watched = folder.path().to_str().unwrap();
+    let rule = format!("-a always,exit -F arch=b64 -S openat -F dir={watched} -k auditng-test-storm\n");
+    fs::write(&rules, rule).unwrap();
+    let (sink, health) = (Arc::new(Count::default()), Arc::new(Health::default()));
+    let rules = Rules { files: vec![rules], ..Rules::default() };
+    let audit = Audit::new(Config::default(), rules, folder.path().join("audit.state"), Clock::system());
+    let running = Box::new(audit).start(Arc::clone(&sink) as Arc<dyn Sink>, Arc::clone(&health));
+    let begin = Instant::now();
+    let storms = [0, 1].map(|_| super::stand::Role::start("storm", &[watched, ops, per_second]));
+    for storm in storms {
+        say(storm.finish().trim());
+    }
+    testkit::eventually("an empty backlog", Duration::from_secs(60), || {
+        let records = health.stage("netlink").report().passed;
+        (super::stand::status().backlog == 0 && health.stage("decode").report().taken == records).then_some(())
+    });
+    let seconds = begin.elapsed().as_secs_f64();
+    let cpu_ms: BTreeMap<String, u64> = threads();
+    assert!(running.stop().join(Instant::now() + Duration::from_secs(20)));
+    let records = health.stage("decode").report().taken;
+    let busy: u64 = ["audit-recv", "audit-parse"].iter().filter_map(|name| cpu_ms.get(*name)).sum();
+    let report = serde_json::json!({
+        "records": records,
+        "events": sink.0.load(Ordering::Relaxed),
+        "records_per_second": records as f64 / seconds,
+        "cpu_ms": cpu_ms,
+        "cpu_us_per_record": busy as f64 * 1000.0 / records as f64,
+        "health": health.snapshot(),
+    });
+    say(&serde_json::to_string_pretty(&report).unwrap());
+}
+
+/// User and system time of our threads by name, proc_pid_stat(5) fields 14 and 15.
+fn threads() -> BTreeMap<String, u64> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let stat = |task: fs::DirEntry| {
+        let text = fs::read_to_string(task.path().join("stat")).ok()?;
+        let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
+        let ticks = |field: usize| rest.split_whitespace().nth(field).and_then(|ticks| ticks.parse::<u64>().ok());
+        Some((name.to_owned(), (ticks(11)? + ticks(12)?) * 10))
+    };
+    tasks.filter_map(stat).collect()
 }

@@ -97,20 +97,24 @@ impl Parser {
     }
 
     fn take(&mut self, item: &Item<'_>) {
+        self.records.taken(1);
         match netlink::decode(item.frame) {
             Ok(Frame::Record(kind, text)) => self.record(kind, text, item),
             Ok(Frame::Replace { asker }) => {
+                self.records.passed(1);
                 let asker = self.out.enricher.describe(asker);
                 warn!(asker, "another process asked for the audit socket; it stays ours");
             }
-            Ok(other) => debug!(?other, "answer on the data socket"),
+            Ok(other) => {
+                self.records.passed(1);
+                debug!(?other, "answer on the data socket");
+            }
             Err(error) => self.malformed(&error, item),
         }
     }
 
     fn record(&mut self, kind: RecordType, text: &[u8], item: &Item<'_>) {
         self.out.origin = item.origin;
-        self.records.taken(1);
         let each = &mut |event: &mut Event| self.out.deliver(event);
         match record::parse(kind, text) {
             Ok(record) => {
@@ -129,7 +133,6 @@ impl Parser {
     }
 
     fn malformed(&mut self, error: &DecodeError, item: &Item<'_>) {
-        self.records.taken(1);
         self.records.lost("decode", Unit::Records, 1, item.at);
         self.pipeline.unparsed(item.frame, error, item.at, &mut |event| self.out.deliver(event));
     }
