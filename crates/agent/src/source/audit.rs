@@ -41,6 +41,7 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::config::Bytes;
 use crate::enrich::Enricher;
 use crate::health::{Health, State};
 use crate::intake::{Running, Sink, Source};
@@ -60,9 +61,9 @@ pub struct Config {
     /// Which socket to read.
     pub socket: Choice,
     /// Bytes asked for the receive buffer; the kernel counts its own overhead too, so it grants twice this.
-    pub rcvbuf: usize,
+    pub rcvbuf: Bytes,
     /// Bytes of records that may wait between receiving and parsing.
-    pub queue_bytes: usize,
+    pub queue_bytes: Bytes,
     /// Who pays when records come faster than we read.
     pub overload: Overload,
     /// Records that may wait in the kernel.
@@ -83,8 +84,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             socket: Choice::Auto,
-            rcvbuf: 16 << 20,
-            queue_bytes: 16 << 20,
+            rcvbuf: Bytes(16 << 20),
+            queue_bytes: Bytes(16 << 20),
             overload: Overload::Count,
             backlog_limit: 65_536,
             backlog_wait_time: None,
@@ -228,6 +229,11 @@ impl Audit {
 }
 
 impl Config {
+    /// The receive buffer in the kernel's own type, which ends at 2 GiB.
+    fn receive_buffer(&self) -> usize {
+        usize::try_from(self.rcvbuf.0).unwrap_or(usize::MAX).min(i32::MAX as usize)
+    }
+
     fn values(&self) -> Values {
         let wait = match self.overload {
             Overload::Count => Some(0),

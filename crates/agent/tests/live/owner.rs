@@ -80,13 +80,20 @@ pub(crate) fn restored_after_sigkill() {
 
 pub(crate) fn built_in_rules() {
     let stand = Stand::new();
+    let begin = std::time::Instant::now();
     let mut started = stand.source(BUILT_IN);
+    let loading = begin.elapsed();
     let report = started.health.source("audit").report();
     assert_eq!(report.state, State::On, "{}", report.reason);
     let wanted = agent::source::audit::rules::load(&[], status().features).rules.len();
     let there = found().rules.len() - stand.found.rules.len();
     assert!(there > 50 && there <= wanted + 1, "{there} of {wanted}: {}", report.reason);
-    started.stop();
+    let stopping = started.stop();
+    // An agent that is told to stop has five seconds, of which its sources get two.
+    assert!(
+        loading.as_secs() < 5 && stopping.as_secs() < 5,
+        "{there} rules: {loading:?} to load, {stopping:?} to stop"
+    );
     assert_eq!(found(), stand.found);
 }
 

@@ -109,7 +109,7 @@ impl Sink for Tally {
 /// A source that says `ready`, runs until its input ends, and then says what it saw and lost.
 fn source(rules: &str, state: &str, rcvbuf: usize) {
     let (tally, health) = (Arc::new(Tally::default()), Arc::new(Health::default()));
-    let config = Config { rcvbuf, ..Config::default() };
+    let config = Config { rcvbuf: agent::config::Bytes(rcvbuf as u64), ..Config::default() };
     let rules = Rules { files: vec![rules.into()], ..Rules::default() };
     let audit = Audit::new(config, rules, state.into(), Clock::system());
     let running = Box::new(audit).start(Arc::clone(&tally) as Arc<dyn Sink>, Arc::clone(&health));

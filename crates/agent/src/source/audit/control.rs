@@ -171,7 +171,19 @@ impl<K: Kernel> Control<K> {
         }
     }
 
-    /// First step of the end: our rules go, so that nothing new comes.
+    /// The quick end of recording, where we began it: audit is off again, and nothing new comes although the rules are still
+    /// there (the kernel takes some 16 ms to delete one). False: audit was on before us and stays on.
+    pub fn switch_off(&mut self) -> bool {
+        if self.mode != Mode::Unicast {
+            return false;
+        }
+        let Ok(status) = self.kernel.status() else { return false };
+        let off = Values { enabled: self.state.restore(Values::of(&status)).enabled, ..Values::default() };
+        self.set_values(off);
+        off.enabled == Some(0)
+    }
+
+    /// Our rules go.
     pub fn remove_rules(&mut self) {
         if self.mode != Mode::Unicast {
             return;
@@ -185,7 +197,7 @@ impl<K: Kernel> Control<K> {
         self.save();
     }
 
-    /// Second step, after what was under way has been read: every value that we changed and nobody else since.
+    /// After what was under way has been read: every value that we changed and nobody else since.
     pub fn restore_values(&mut self) {
         if self.mode != Mode::Unicast {
             return;

@@ -84,7 +84,7 @@ pub fn doctor(config: &Config, rules: &Rules) -> Vec<Finding> {
     }
     findings.push(readers(&proc));
     findings.push(boot_options(&proc.boot_options()));
-    findings.push(buffer(config.rcvbuf));
+    findings.push(buffer(config.receive_buffer()));
     findings
 }
 

@@ -21,10 +21,10 @@ const POLL: Duration = Duration::from_secs(1);
 /// After our rules are gone the rest is read until the socket was silent so long ...
 const SILENCE: Duration = Duration::from_millis(200);
 /// ... and at most this long, since rules of others may go on making records.
-const DRAIN: Duration = Duration::from_millis(1500);
+const DRAIN: Duration = Duration::from_millis(700);
 /// The same for the few records that putting values back makes.
 const LAST_SILENCE: Duration = Duration::from_millis(20);
-const LAST_DRAIN: Duration = Duration::from_millis(500);
+const LAST_DRAIN: Duration = Duration::from_millis(200);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -65,9 +65,9 @@ pub(super) struct Orders {
 impl Shared {
     pub(super) fn new(config: Config, clock: Clock, health: &Health) -> std::io::Result<Self> {
         let data = Socket::open(Group::None)?;
-        let granted = data.set_receive_buffer(config.rcvbuf)?;
+        let granted = data.set_receive_buffer(config.receive_buffer())?;
         Ok(Self {
-            queue: Queue::new(config.queue_bytes),
+            queue: Queue::new(usize::try_from(config.queue_bytes.0).unwrap_or(usize::MAX)),
             config,
             clock,
             stop: Stop::default(),
@@ -139,7 +139,7 @@ impl Shared {
             return Ok(open);
         }
         let copy = Socket::open(Group::ReadLog)?;
-        copy.set_receive_buffer(self.config.rcvbuf)?;
+        copy.set_receive_buffer(self.config.receive_buffer())?;
         Ok(Arc::new(copy))
     }
 
@@ -167,7 +167,16 @@ impl Shared {
         drop(self.drained.wait_timeout_while(orders, limit, waiting));
     }
 
+    /// The last serial and the last losses.
+    fn last_look<K: Kernel>(&self, control: &mut Control<K>) {
+        control.poll(self.clock.wall());
+        if let Some(serial) = self.newest() {
+            control.saw(serial);
+        }
+    }
+
     fn end_reading(&self) {
+        self.hurry.store(true, Ordering::Relaxed);
         lock(&self.orders).end = true;
         self.drained.notify_all();
         self.wake.wake();
@@ -201,22 +210,28 @@ pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
             shared.follow(&control);
         }
     }
-    let owner = *control.mode() == Mode::Unicast;
-    control.remove_rules();
-    if owner {
+    if control.switch_off() {
+        // Nothing is recorded any more. What is under way becomes events at once; the kernel takes its time with the rules.
         shared.drain(SILENCE, DRAIN);
+        shared.last_look(&mut control);
+        shared.end_reading();
+        control.remove_rules();
+        control.restore_values();
+    } else {
+        // Taking rules and values back makes records, which are read too.
+        let owner = *control.mode() == Mode::Unicast;
+        control.remove_rules();
+        if owner {
+            shared.drain(SILENCE, DRAIN);
+        }
+        control.restore_values();
+        if owner {
+            shared.drain(LAST_SILENCE, LAST_DRAIN);
+        }
+        shared.last_look(&mut control);
+        shared.end_reading();
     }
-    control.restore_values();
-    if owner {
-        shared.drain(LAST_SILENCE, LAST_DRAIN);
-    }
-    shared.hurry.store(true, Ordering::Relaxed);
-    if let Some(serial) = shared.newest() {
-        control.saw(serial);
-    }
-    control.poll(shared.clock.wall());
     control.end();
-    shared.end_reading();
     shared.health.set(State::Off, "stopped");
 }
 

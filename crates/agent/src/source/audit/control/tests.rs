@@ -196,6 +196,24 @@ fn a_free_socket_is_owned_and_given_back_as_found() {
 }
 
 #[test]
+fn recording_ends_before_the_rules_go_where_we_began_it() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    assert!(control.switch_off());
+    assert_eq!((stand.status().enabled, stand.rules().len()), (0, 3));
+    end(&mut control);
+    assert_eq!((stand.status(), stand.rules()), (found(), vec![]));
+
+    stand.fake.0.borrow_mut().status.enabled = 1;
+    let mut control = stand.control(plan());
+    control.begin(at(9));
+    assert!(!control.switch_off());
+    end(&mut control);
+    assert_eq!(stand.status(), Status { enabled: 1, ..found() });
+}
+
+#[test]
 fn a_live_owner_is_left_alone_and_named() {
     let stand = Stand::new();
     stand.fake.0.borrow_mut().status.pid = OTHER;
