@@ -1,8 +1,9 @@
 //! Where the agent touches the kernel by hand.
 //!
-//! [`netlink`] holds the only `unsafe` of the crate (one call, `recvmmsg`); [`wake`] ends a wait from another thread;
+//! [`netlink`] (one call, `recvmmsg`) and [`signal`] hold the only `unsafe` of the crate; [`wake`] ends a wait from another thread;
 //! [`proc`] reads `/proc` below a root that tests replace by a folder. Nothing here knows what an audit record means.
 
 pub mod netlink;
 pub mod proc;
+pub mod signal;
 pub mod wake;
