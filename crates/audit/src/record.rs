@@ -65,6 +65,3 @@ pub mod kind {
     pub const USER2_FIRST: u16 = 2100;
     pub const USER2_LAST: u16 = 2999;
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,11 +17,12 @@ use schema::{Event, Loss, Timestamp};
 
 pub use detect::{Detection, Format, detect};
 
+use crate::netlink::capture::{self, Take};
+use crate::netlink::{self, Frame};
 use crate::normalize::NoNames;
 pub use crate::pipeline::Counters;
 use crate::pipeline::{self, Pipeline};
 use crate::record::{self, Record};
-use crate::table::RecordType;
 use clock::RecordClock;
 
 /// How to run a [`Decoder`].
@@ -46,9 +47,6 @@ impl Default for Options {
 pub const HEAD_BYTES: usize = 64 << 10;
 /// A longer line is no record: its beginning is kept, the rest of it is skipped.
 pub const LINE_BYTES: usize = 1 << 20;
-/// The kernel's messages are shorter than 9 KiB; a longer frame means that the capture is damaged from there on.
-const FRAME_BYTES: usize = 64 << 10;
-const FRAME_HEADER: usize = 16;
 
 /// See the [module](self).
 pub struct Decoder {
@@ -77,7 +75,7 @@ enum Unreadable {
     #[error("capture cut inside a frame of {0} bytes")]
     CutFrame(usize),
     #[error("capture damaged: frame length {0}")]
-    FrameLength(usize),
+    FrameLength(u32),
 }
 
 impl Decoder {
@@ -217,35 +215,38 @@ impl Decoder {
             return;
         }
         let mut kept = std::mem::take(&mut self.kept);
-        let mut rest = if kept.is_empty() {
-            chunk
-        } else {
-            kept.extend_from_slice(chunk);
-            &kept
-        };
-        while let Some((length, behind)) = rest.split_first_chunk::<4>() {
-            let length = u32::from_le_bytes(*length) as usize;
-            if !(FRAME_HEADER..=FRAME_BYTES).contains(&length) {
-                self.pipeline.unparsed(rest, &Unreadable::FrameLength(length), self.clock.latest(), each);
-                self.skip = Skip::Input;
-                return;
+        kept.extend_from_slice(chunk);
+        let mut at = 0;
+        loop {
+            match capture::take(&kept[at..]) {
+                Take::Datagram { datagram, used } => {
+                    self.frame(datagram, each);
+                    at += used;
+                }
+                Take::More { .. } => break,
+                Take::NotACapture { length } => {
+                    let error = Unreadable::FrameLength(length);
+                    self.pipeline.unparsed(&kept[at..], &error, self.clock.latest(), each);
+                    self.skip = Skip::Input;
+                    at = kept.len();
+                    break;
+                }
             }
-            let Some((frame, behind)) = behind.split_at_checked(length) else { break };
-            self.frame(frame, each);
-            rest = behind;
         }
-        self.kept = rest.to_vec();
+        kept.drain(..at);
+        self.kept = kept;
     }
 
-    fn frame(&mut self, frame: &[u8], each: &mut dyn FnMut(&mut Event)) {
-        let kind = RecordType(u16::from_le_bytes([frame[4], frame[5]]));
-        if !kind.is_event() {
-            return;
-        }
-        let text = &frame[FRAME_HEADER..];
-        match record::parse(kind, text) {
+    /// Acknowledgements, replies and pings are no records and pass unseen.
+    fn frame(&mut self, datagram: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let parsed = match netlink::decode(datagram) {
+            Ok(Frame::Record(kind, text)) => record::parse(kind, text),
+            Ok(_) => return,
+            Err(error) => return self.pipeline.unparsed(datagram, &error, self.clock.latest(), each),
+        };
+        match parsed {
             Ok(record) => self.push(&record, each),
-            Err(error) => self.pipeline.unparsed(text, &error, self.clock.latest(), each),
+            Err(error) => self.pipeline.unparsed(datagram, &error, self.clock.latest(), each),
         }
     }
 }

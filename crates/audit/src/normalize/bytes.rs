@@ -59,3 +59,21 @@ pub(super) fn mark_truncated(event: &mut Event, name: &str) {
         event.push_str(field::AUDITNG_TRUNCATED, name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_cut_between_characters() {
+        assert_eq!(bounded(b"abcdef", 4, 2), &b"abcdef"[..]);
+        assert_eq!(bounded(b"abcdefg", 4, 2), "abcd\u{2026}fg".as_bytes());
+        let text = "\u{e9}".repeat(10);
+        for (head, tail) in [(3, 3), (4, 4), (0, 5), (5, 0), (0, 0)] {
+            let kept = bounded(text.as_bytes(), head, tail);
+            let kept = str::from_utf8(&kept).expect("no character is cut");
+            assert!(kept.len() <= head + tail + 3 && kept.contains('\u{2026}'), "{kept}");
+        }
+        assert_eq!(bounded(&[0x80; 20], 10, 2).len(), 7 + 3, "bytes that are no UTF-8 are cut near by");
+    }
+}

@@ -212,4 +212,16 @@ pub(super) fn is_argument(name: Name, bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argument_names() {
+        for (name, argument) in [("a0", true), ("a411", true), ("a1_len", true), ("a1[12]", true), ("a1[]", false)] {
+            assert_eq!(key(name.as_bytes()).is_some(), argument, "{name}");
+        }
+        for name in ["a", "a1_le", "a1[1", "a1[x]", "b1", "a99999999999999999999999", "auid"] {
+            assert!(key(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+}

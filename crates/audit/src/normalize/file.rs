@@ -353,4 +353,20 @@ pub(super) fn cleaned(path: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_by_their_letters() {
+        for (path, clean) in [
+            ("/a/b", "/a/b"),
+            ("/a//b/./c/", "/a/b/c"),
+            ("/a/../../b", "/b"),
+            ("/..", "/"),
+            ("//", "/"),
+            ("/a/.hidden/..x", "/a/.hidden/..x"),
+        ] {
+            assert_eq!(&*cleaned(Cow::Borrowed(path.as_bytes())), clean.as_bytes(), "{path}");
+        }
+    }
+}

@@ -13,7 +13,7 @@
 //!
 //! What breaks these rules degrades to text in the value where it stands and is never dropped.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::name::{self, Class, Name, find, fold};
 use super::value::{Form, Value};
@@ -320,9 +320,15 @@ impl<'a> Fields<'a> {
     /// Where a bare word that starts at `start` ends.
     #[inline]
     fn word_end(&self, start: usize) -> usize {
-        let inner = self.place == Place::Inner;
-        let stops = |byte: u8| byte == b' ' || (byte == TAIL && !inner);
-        self.text[start..self.end].iter().position(|&byte| stops(byte)).map_or(self.end, |len| start + len)
+        // Most words are short; for long ones (PROCTITLE) a vector search pays.
+        const SHORT: usize = 16;
+        let tail = if self.place == Place::Inner { b' ' } else { TAIL };
+        let rest = &self.text[start..self.end];
+        let (head, behind) = rest.split_at(rest.len().min(SHORT));
+        head.iter()
+            .position(|&byte| byte == b' ' || byte == tail)
+            .or_else(|| memchr2(b' ', tail, behind).map(|at| head.len() + at))
+            .map_or(self.end, |len| start + len)
     }
 
     /// Lengthens a value by the words behind it; keeps the name that ends them. A lone `:` separates.
