@@ -8,6 +8,10 @@ use super::scan::{self, Slash, Suffix, Until, Word};
 use crate::field::Kind;
 use crate::search::{Bool, FieldRef, MAX_CLAUSES, MAX_DEPTH, Operator, Options, Query, pattern};
 
+const TOO_DEEP: &str = "the query is nested too deeply";
+/// Deepest nesting of signs and parentheses: each level of a query needs at most one of both.
+const MAX_NESTING: usize = 2 * MAX_DEPTH;
+
 pub(super) struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -84,6 +88,9 @@ impl<'a> Parser<'a> {
                 self.list(None);
             }
         }
+        if depth(&query) > MAX_DEPTH {
+            self.problem(0, self.text.len(), TOO_DEEP, &[], None);
+        }
         query
     }
 
@@ -154,9 +161,8 @@ impl<'a> Parser<'a> {
 
     /// Runs one level deeper; `None` and the end of the parse beyond the limit.
     fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        if self.depth == MAX_DEPTH {
-            let at = self.at.min(self.text.len());
-            self.problem(at, at, &format!("nested deeper than {MAX_DEPTH}"), &[], None);
+        if self.depth == MAX_NESTING {
+            self.problem(self.at, self.at, TOO_DEEP, &[], None);
             self.at = self.text.len();
             return None;
         }
@@ -520,6 +526,13 @@ impl<'a> Parser<'a> {
             });
         }
     }
+}
+
+/// Levels of a query, 1 for a leaf.
+fn depth(query: &Query) -> usize {
+    let Query::Bool(joined) = query else { return 1 };
+    let inner = joined.must.iter().chain(&joined.should).chain(&joined.must_not);
+    1 + inner.map(depth).max().unwrap_or(0)
 }
 
 /// Whether a keyword that stands before this ends here.

@@ -267,12 +267,16 @@ fn push_regexp(field: &FieldRef, pattern: &str, out: &mut String) -> Option<()> 
     }
     push_name(&field.name(), out);
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
-    let (before, after) = if pattern.chars().all(plain) { ("(?:", ")") } else { ("", "") };
+    // Without any character of an expression between the slashes it would be taken for a directory: escape a slash, or
+    // make a group.
+    let mut ambiguous = pattern.chars().all(plain);
+    let (before, after) = if ambiguous && !pattern.contains('/') { ("(?:", ")") } else { ("", "") };
     out.push('/');
     out.push_str(before);
     let mut escaped = false;
     for c in pattern.chars() {
-        if !escaped && (c.is_whitespace() || matches!(c, '~' | '@' | '&' | '#' | '<' | '>' | '"')) {
+        let slash = c == '/' && std::mem::take(&mut ambiguous);
+        if !escaped && (slash || c.is_whitespace() || matches!(c, '~' | '@' | '&' | '#' | '<' | '>' | '"')) {
             out.push('\\');
         }
         escaped = c == '\\' && !escaped;

@@ -133,6 +133,7 @@ pub(super) const AND: &[(&str, &str)] = &[
     ("process.name:/[()]+/", "process.name~/[()]+/"),
     ("(process.name:/(a|b)+/)", "process.name~/(a|b)+/"),
     (r#"process.name:/a\/b+/"#, "process.name~/a/b+/"),
+    (r#"process.name:/\//"#, "process.name~///"),
     (r#"process.name:/\<x\>+/"#, r#"process.name~/\x3Cx\x3E+/"#),
     ("process.name:/x{1,3}/^2", "process.name~/x{1,3}/"),
     ("file.path:/etc/passwd", r#"file.path="/etc/passwd""#),
