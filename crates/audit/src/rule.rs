@@ -30,6 +30,7 @@
 //! ```
 
 mod bytes;
+mod call;
 mod check;
 mod field;
 mod file;

@@ -1,5 +1,6 @@
 //! One line to one statement.
 
+use super::call::call_number;
 use super::check::{Finding, Severity};
 use super::lex::{Place, Word};
 use super::suggest::{other_arch_with, similar_call, similar_field};
@@ -583,29 +584,4 @@ fn split(bytes: &[u8]) -> Option<(String, Operator, &[u8])> {
 fn arch_of(fields: &[Field]) -> Option<u32> {
     let field = fields.iter().find(|field| field.id == FieldId::ARCH && field.operator == Operator::Equal)?;
     field.value.number().filter(|number| *number != UNSET)
-}
-
-fn call_number(list: List, name: &str, arch: u32) -> Option<u32> {
-    if let Ok(number) = name.parse() {
-        return Some(number);
-    }
-    if list == List::IoUring {
-        let name = format!("IORING_OP_{}", name.to_ascii_uppercase());
-        return table::IO_URING.number(&name).and_then(|number| u32::try_from(number).ok());
-    }
-    table::syscall_number(arch, name).or_else(|| table::syscall_number(arch, other_name(name)?))
-}
-
-/// Names of auditctl's tables that are not the kernel's.
-fn other_name(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "pread" => "pread64",
-        "pwrite" => "pwrite64",
-        "newfstat" => "fstat",
-        "fstatat" => "newfstatat",
-        "sys_kexec_load" => "kexec_load",
-        "timerfd" => "timerfd_create",
-        "sched_rr_get_interval64" => "sched_rr_get_interval_time64",
-        _ => return None,
-    })
 }
