@@ -21,25 +21,29 @@ const HIGH_CATEGORIES: [&str; 4] = ["authentication", "session", "iam", "configu
 const HIGH_ACTIONS: [&str; 5] =
     ["uid_change", "gid_change", "changed-identity-of", "changed-login-id-to", "changed-audit-configuration"];
 
+/// File events by category that are rare and change what the whole host sees.
+const NORMAL_ACTIONS: [&str; 2] = ["mounted", "unmounted"];
+
 /// The lane of an event. `high`: health, losses, logins, identity and privilege changes, audit configuration. `low`: file
-/// activity that is no process event. `normal`: all else.
+/// activity that is neither a process event nor a mount. `normal`: all else.
 #[must_use]
 pub fn lane(event: &Event) -> Lane {
     if event.stream() == Stream::Health {
         return Lane::High;
     }
-    let (mut file, mut process) = (false, false);
+    let (mut file, mut more) = (false, false);
     for entry in event.entries() {
         let Value::Text(word) = entry.value else { continue };
         match entry.field {
             field::EVENT_CATEGORY if HIGH_CATEGORIES.contains(&word) => return Lane::High,
             field::EVENT_ACTION if HIGH_ACTIONS.contains(&word) => return Lane::High,
             field::EVENT_CATEGORY if word == "file" => file = true,
-            field::EVENT_CATEGORY if word == "process" => process = true,
+            field::EVENT_CATEGORY if word == "process" => more = true,
+            field::EVENT_ACTION if NORMAL_ACTIONS.contains(&word) => more = true,
             _ => {}
         }
     }
-    if file && !process && event.stream() == Stream::Audit { Lane::Low } else { Lane::Normal }
+    if file && !more && event.stream() == Stream::Audit { Lane::Low } else { Lane::Normal }
 }
 
 #[cfg(test)]
@@ -63,6 +67,7 @@ mod tests {
         check(Stream::Audit, "process", "exec", Lane::Normal);
         check(Stream::Audit, "network", "connection_attempted", Lane::Normal);
         check(Stream::Audit, "file", "open", Lane::Low);
+        check(Stream::Audit, "file", "mounted", Lane::Normal);
         check(Stream::Fim, "file", "creation", Lane::Normal);
     }
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         ("a62_tiny_buffer_counts_what_it_lost", loss::tiny_buffer),
         ("a63_stopped_reader_stalls_nobody_and_counts", loss::stopped_reader),
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
+        ("a61_who_asks_for_our_socket_does_not_get_it", owner::asked),
         ("a66_restored_after_stop", owner::restored_after_stop),
         ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
         ("built_in_rules_are_all_taken", owner::built_in_rules),

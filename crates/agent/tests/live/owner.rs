@@ -10,7 +10,7 @@ use agent::source::audit::{Config, Rules};
 use agent::sys::proc::Proc;
 use schema::field;
 
-use super::stand::{BUILT_IN, Collect, PATIENCE, Role, Stand, found, has, play, status, tagged, text, texts};
+use super::stand::{BUILT_IN, Collect, PATIENCE, Role, Stand, found, has, play, status, tagged, text};
 
 const STORM: &str = "-a always,exit -F arch=b64 -S openat -F dir={} -k auditng-test-storm";
 const WATCH: &str = "-a always,exit -F arch=b64 -F dir={} -F perm=rwa -k auditng-test-file";
@@ -53,6 +53,16 @@ pub(crate) fn other_owner() {
     }
     assert!(serials.values().all(|&times| times == 1), "a record that both sockets carried was doubled");
     assert_eq!(serials.len(), 9001, "an event is missing over the change of sockets");
+}
+
+pub(crate) fn asked() {
+    let stand = Stand::new();
+    let started = stand.source(&[STORM]).on();
+    let mut other = Role::start("owner", &[]);
+    assert_eq!(other.line(), "registered\n");
+    assert_eq!(status().pid, std::process::id());
+    play("storm", &[&text(&stand.watched()), "1", "0"]);
+    started.sink.wait("a record after that", |event| tagged(event, "auditng-test-storm"));
 }
 
 pub(crate) fn restored_after_stop() {
@@ -132,5 +142,4 @@ pub(crate) fn doctor() {
     assert_eq!(socket.state, doctor::State::Warn);
     drop(other);
     drop(stand);
-    assert!(texts(&schema::Event::default(), field::TAGS).is_empty());
 }

@@ -69,7 +69,7 @@ fn storm(folder: &Path, count: usize, per_second: usize) {
     say(&format!("{count} {} {}", begin.elapsed().as_millis(), slowest.as_millis()));
 }
 
-/// Registers itself as another tool would, says so, and reads until its input ends.
+/// Asks to be registered as another tool would, says so, and reads until its input ends.
 fn owner() {
     let socket = Socket::open(Group::None).unwrap();
     socket.set_receive_buffer(16 << 20).unwrap();
