@@ -11,6 +11,7 @@ mod events;
 mod export;
 mod health;
 mod input;
+mod known;
 mod metrics;
 mod people;
 mod pool;
@@ -39,6 +40,7 @@ use crate::state::State;
 use crate::ui;
 
 pub(crate) use agents::Agents;
+pub(crate) use known::Known;
 pub(crate) use pool::{Passwords, Searches};
 pub(crate) use tail::Tail;
 
@@ -53,6 +55,7 @@ pub(crate) struct App {
     pub(crate) state: Arc<State>,
     pub(crate) agents: Agents,
     pub(crate) searches: Arc<Searches>,
+    pub(crate) known: Arc<Known>,
     pub(crate) exports: Arc<tokio::sync::Semaphore>,
     pub(crate) passwords: Passwords,
     /// Bodies that are unpacked and read at once.

@@ -87,9 +87,7 @@ fn version(path: &Path) -> Result<AgentId, StartError> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let node = new_node().map_err(failed)?;
-            let mut file = File::create(&file).map_err(failed)?;
-            file.write_all(format!("auditng {FORMAT} {node}\n").as_bytes()).map_err(failed)?;
-            file.sync_all().map_err(failed)?;
+            create(&file, &format!("auditng {FORMAT} {node}\n")).map_err(failed)?;
             return Ok(node);
         }
         Err(error) => return Err(failed(error)),
@@ -104,6 +102,16 @@ fn version(path: &Path) -> Result<AgentId, StartError> {
             "VERSION cannot be read; is this a data directory of auditng?",
         ))),
     }
+}
+
+/// Whole or not at all.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 fn new_node() -> io::Result<AgentId> {

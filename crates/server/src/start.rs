@@ -1,7 +1,7 @@
 //! Puts a server together, keeps it tidy, and takes it apart again.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -79,7 +79,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Server;
 
-/// A server that listens. Dropping it without [`Running::stop`] is like pulling the plug: nothing acknowledged is lost.
+/// A server that listens, until [`Running::stop`] or until it is dropped.
 pub struct Running {
     /// `http://127.0.0.1:9280`, without a slash at the end.
     pub url: String,
@@ -91,7 +91,8 @@ pub struct Running {
     pub cli_token: String,
     app: Arc<App>,
     data: DataDir,
-    runtime: Runtime,
+    /// Gone once it has stopped.
+    runtime: Option<Runtime>,
     stopping: watch::Sender<bool>,
     connections: Arc<Connections>,
     tail: Option<JoinHandle<()>>,
@@ -151,7 +152,7 @@ impl Server {
         let tokens = tokens.map_err(failed("the state"))?;
         let [agent_token, cli_token] =
             [0, 1].map(|at: usize| tokens.get(at).map_or_else(String::new, |token| token.secret.clone()));
-        let url = format!("http://{address}");
+        let url = format!("http://{}", reachable(address));
         let admin_link = admin_link(&app, &data, &url)?;
         runtime
             .block_on(app.agents.load(&app.state))
@@ -169,11 +170,20 @@ impl Server {
             cli_token,
             app,
             data,
-            runtime,
+            runtime: Some(runtime),
             stopping,
             connections,
             tail: Some(tail),
         })
+    }
+}
+
+/// The address under which this host itself reaches the server.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
     }
 }
 
@@ -238,6 +248,7 @@ fn app(
         state: Arc::new(state),
         agents: Agents::default(),
         searches: Arc::new(Searches::new(&config.search)),
+        known: Arc::default(),
         exports: Arc::new(Semaphore::new(2)),
         passwords: Passwords::default(),
         readers: Arc::new(Semaphore::new(cores.max(2))),
@@ -336,14 +347,16 @@ impl Running {
     /// # Errors
     /// What was not finished in time; nothing acknowledged is lost, the next start goes on from the log.
     pub fn stop(mut self, deadline: Duration) -> Result<(), StopError> {
+        if self.shut(deadline) { Ok(()) } else { Err(StopError(deadline)) }
+    }
+
+    fn shut(&mut self, deadline: Duration) -> bool {
+        let Some(runtime) = self.runtime.take() else { return true };
         let until = Instant::now() + deadline;
         self.stopping.send_replace(true);
         // Answers under way get a part of the time; the rest belongs to the log and the store.
-        let answers = deadline / 3;
-        let connections = Arc::clone(&self.connections);
-        self.runtime.block_on(async {
-            let drained = tokio::time::timeout(answers, connections.closed()).await;
-            if drained.is_err() {
+        runtime.block_on(async {
+            if tokio::time::timeout(deadline / 3, self.connections.closed()).await.is_err() {
                 tracing::warn!("some connections did not end in time");
             }
             keep(&self.app).await;
@@ -354,8 +367,17 @@ impl Running {
             drop(tail.join());
         }
         self.data.remove(LINK_FILE);
-        self.runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()).min(Duration::from_millis(500)));
+        runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()).min(Duration::from_millis(500)));
         tracing::info!(in_time, "stopped");
-        if in_time { Ok(()) } else { Err(StopError(deadline)) }
+        in_time
     }
 }
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shut(DROP_DEADLINE);
+    }
+}
+
+/// A server that is dropped rather than stopped has this long.
+const DROP_DEADLINE: Duration = Duration::from_secs(5);

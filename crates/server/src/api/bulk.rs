@@ -75,7 +75,9 @@ async fn take(
         return Err(too_large(most));
     }
     let expected = length.unwrap_or(UNKNOWN).max(4096) * if encoding == Encoding::Identity { 2 } else { GROWTH };
-    let room = app.ingest.inflight().room(&caller.name, expected.min(app.config.ingest.unpacked_bytes));
+    // Many agents may share one token.
+    let who = sender.map_or_else(|| caller.name.clone(), |agent| format!("{}/{agent}", caller.name));
+    let room = app.ingest.inflight().room(&who, expected.min(app.config.ingest.unpacked_bytes));
     let room = room.ok_or_else(|| ApiError::busy("too many bodies are under way", 1))?;
     let bytes = whole(body.take().unwrap_or_default(), most).await?;
     let submitted = receive(app, caller, bytes, encoding, sender, origin).await?;

@@ -92,10 +92,9 @@ pub(super) async fn values(
     Params(params): Params<ValueParams>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
     let now = clock::now();
-    let store = Arc::clone(&app.store);
+    let (store, known) = (Arc::clone(&app.store), Arc::clone(&app.known));
     let run = move |context: &Context| {
-        let known = store.fields(&[]);
-        let search = values_search(&params, now, &known)?;
+        let search = known.read(&*store, |names| values_search(&params, now, names))?;
         let answer = store.search(&search, context)?;
         Ok::<_, ApiError>(values_json(&answer, &params.prefix, params.size.unwrap_or(10)))
     };

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use schema::search::{FieldRef, Search};
-use schema::{Event, Value};
+use schema::{Event, Timestamp, Value};
 use serde::Deserialize;
 use store::Context;
 use tokio::sync::mpsc;
@@ -65,21 +65,14 @@ pub(super) async fn export(
     let slot =
         Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ApiError::busy("exports are running already", 10))?;
     let now = clock::now();
-    let store = Arc::clone(&app.store);
-    let known = app.searches.run(&caller.name, move |_| store.fields(&[])).await?;
-    let options = request::options(now, params.time_zone.as_deref(), &known)?;
-    let scope = Scope {
-        query: params.query.as_deref(),
-        from: request::when(params.from.as_deref()),
-        to: request::when(params.to.as_deref()),
-        streams: request::streams(params.streams.as_deref())?,
-        ..Scope::default()
-    };
-    let search = scope.read(&options)?.search;
+    let (format, limit) = (params.format, params.limit);
+    let (store, known) = (Arc::clone(&app.store), Arc::clone(&app.known));
+    let read = move |_: &Context| known.read(&*store, |names| params.search(now, names));
+    let search = app.searches.run(&caller.name, read).await??;
     let (pieces, received) = mpsc::channel(WAITING);
     let context = Context::until(std::time::Instant::now() + LONGEST);
     let cancel = CancelOnDrop(Arc::clone(&context.cancel));
-    let job = Job { format: params.format, columns, left: params.limit.unwrap_or(u64::MAX), pieces };
+    let job = Job { format, columns, left: limit.unwrap_or(u64::MAX), pieces };
     let store = Arc::clone(&app.store);
     tokio::task::spawn_blocking(move || {
         let _slot = slot;
@@ -90,7 +83,20 @@ pub(super) async fn export(
         let piece: Result<Bytes, std::io::Error> = received.recv().await?;
         Some((piece, (received, cancel)))
     });
-    Ok((file_headers(params.format, now), Body::from_stream(body)).into_response())
+    Ok((file_headers(format, now), Body::from_stream(body)).into_response())
+}
+
+impl ExportParams {
+    fn search(&self, now: Timestamp, known: &[String]) -> Result<Search, ApiError> {
+        let scope = Scope {
+            query: self.query.as_deref(),
+            from: request::when(self.from.as_deref()),
+            to: request::when(self.to.as_deref()),
+            streams: request::streams(self.streams.as_deref())?,
+            ..Scope::default()
+        };
+        Ok(scope.read(&request::options(now, self.time_zone.as_deref(), known)?)?.search)
+    }
 }
 
 fn columns(params: &ExportParams) -> Result<Vec<FieldRef>, ApiError> {
@@ -102,7 +108,7 @@ fn columns(params: &ExportParams) -> Result<Vec<FieldRef>, ApiError> {
     Ok(columns)
 }
 
-fn file_headers(format: Format, now: schema::Timestamp) -> HeaderMap {
+fn file_headers(format: Format, now: Timestamp) -> HeaderMap {
     let (kind, ending) = match format {
         Format::Ndjson => ("application/x-ndjson", "ndjson"),
         Format::Csv => ("text/csv; charset=utf-8", "csv"),
@@ -205,7 +211,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schema::{Timestamp, field};
+    use schema::field;
 
     #[test]
     fn cells() {

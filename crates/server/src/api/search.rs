@@ -68,10 +68,9 @@ pub(super) async fn search(
     Input(body): Input<Body>,
 ) -> Result<Response, ApiError> {
     let (now, start) = (clock::now(), Instant::now());
-    let store = Arc::clone(&app.store);
+    let (store, known) = (Arc::clone(&app.store), Arc::clone(&app.known));
     let run = move |context: &store::Context| {
-        let known = store.fields(&[]);
-        let (search, echo) = read(&body, now, start, &known)?;
+        let (search, echo) = known.read(&*store, |names| read(&body, now, start, names))?;
         let context = store::Context { allow_partial: body.allow_partial, ..context.clone() };
         let answer = store.search(&search, &context)?;
         Ok::<_, ApiError>(write(&search, &answer, &echo))

@@ -179,6 +179,17 @@ pub(super) struct TailParams {
     streams: Option<String>,
 }
 
+impl TailParams {
+    fn search(&self, now: Timestamp, known: &[String]) -> Result<Search, ApiError> {
+        let scope = Scope {
+            query: self.query.as_deref(),
+            streams: request::streams(self.streams.as_deref())?,
+            ..Scope::default()
+        };
+        Ok(scope.read(&request::options(now, None, known)?)?.search)
+    }
+}
+
 pub(super) async fn tail(
     Shared(app): Shared<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -186,15 +197,9 @@ pub(super) async fn tail(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let now = clock::now();
-    let store = Arc::clone(&app.store);
-    let known = app.searches.run(&caller.name, move |_| store.fields(&[])).await?;
-    let options = request::options(now, None, &known)?;
-    let scope = Scope {
-        query: params.query.as_deref(),
-        streams: request::streams(params.streams.as_deref())?,
-        ..Scope::default()
-    };
-    let search = scope.read(&options)?.search;
+    let (store, known) = (Arc::clone(&app.store), Arc::clone(&app.known));
+    let read = move |_: &Context| known.read(&*store, |names| params.search(now, names));
+    let search = app.searches.run(&caller.name, read).await??;
     let matcher = Matcher::new(&search.query).map_err(|error| ApiError::bad(error.to_string()))?;
     let resume = header_text(&headers, "last-event-id").and_then(|id| id.parse().ok()).map(IngestSeq);
     let durable = app.ingest.hot().durable();
