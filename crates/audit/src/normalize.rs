@@ -458,8 +458,8 @@ fn shown(view: View<'_>, name: Name) -> Option<Cow<'_, [u8]>> {
 /// The program; of an interpreter the script, which `comm` names.
 fn default_how(view: View<'_>) -> Option<Cow<'_, [u8]>> {
     let exe = view.decoded(name::EXE);
-    let interprets = exe.as_ref().is_some_and(|exe| {
-        [&b"/usr/bin/python"[..], b"/usr/bin/sh", b"/usr/bin/bash", b"/usr/bin/perl"].iter().any(|p| exe.starts_with(p))
+    let interprets = exe.as_ref().and_then(|exe| exe.strip_prefix(b"/usr/bin/")).is_some_and(|name| {
+        [&b"python"[..], b"sh", b"bash", b"perl"].iter().any(|interpreter| name.starts_with(interpreter))
     });
     let comm = || view.decoded(name::COMM);
     if interprets { comm().or(exe) } else { exe.or_else(comm) }

@@ -4,7 +4,7 @@
 //! with the records' own time. Events are handed to a callback in one [`Event`] that is used again, so a stream of them
 //! allocates nothing; the callback may change it or take it with [`std::mem::take`].
 //!
-//! Promises: every record taken is in exactly one event, or counted (`stray_eoe`, `dropped`); a text that is no record
+//! Promises: every record taken but EOE is in exactly one event, or counted (`dropped`); a text that is no record
 //! becomes an event with the text and the reason. Does not: enrich from the host, filter, give event ids.
 
 use std::fmt;
