@@ -1,6 +1,8 @@
 //! The server as others see it: over real HTTP on a port of its own.
 //!
-//! One binary; run with the argument `serve-child DIR PORT-FILE` in the environment it becomes a server that tests kill.
+//! One binary; with `AUDITNG_TEST_CHILD_DIR` set, its test `crash::child` is the server that other tests kill.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
 mod bulk;
