@@ -16,12 +16,14 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use agent::source::audit::{Audit, Config, Rules};
-//! use agent::{clock::Clock, health::Health, intake::Source};
-//! # fn sink() -> Arc<dyn agent::intake::Sink> { unimplemented!() }
+//! use agent::{clock::Clock, health::Health, intake::{Sink, Source}};
 //!
-//! let audit = Audit::new(Config::default(), Rules::default(), "/var/lib/auditng/audit.state".into(), Clock::system());
-//! let running = Box::new(audit).start(sink(), Arc::new(Health::default()));
-//! running.stop();
+//! fn watch(sink: Arc<dyn Sink>) {
+//!     let state = "/var/lib/auditng-agent/audit.state".into();
+//!     let audit = Audit::new(Config::default(), Rules::default(), state, Clock::system());
+//!     let running = Box::new(audit).start(sink, Arc::new(Health::default()));
+//!     running.stop();
+//! }
 //! ```
 
 pub mod control;
