@@ -1,7 +1,8 @@
 //! Chores of the house: `cargo xtask <chore>`. `cargo test -p xtask` holds the house rules ([`tidy`]).
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+#![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod browser;
+mod load;
 mod tables;
 #[cfg(test)]
 mod tidy;
@@ -23,6 +24,8 @@ enum Chore {
         #[arg(long, default_value = "target/e2e")]
         out: std::path::PathBuf,
     },
+    /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
+    Load(load::Load),
 }
 
 fn main() -> Result<()> {
@@ -32,5 +35,6 @@ fn main() -> Result<()> {
             workspace::run("cargo", &["test", "--package", "agent", "--test", "live", "--", "--test-threads=1"])
         }
         Chore::E2e { out } => browser::end_to_end(&out),
+        Chore::Load(load) => load.run(),
     }
 }

@@ -34,9 +34,14 @@ impl Generator {
 
     /// Writes the next event into `event`, whose memory is used again, and returns its id.
     pub fn fill(&mut self, event: &mut Event) -> EventId {
+        let host = self.random.below(HOSTS);
+        self.fill_for(host, event)
+    }
+
+    /// As [`Self::fill`], from one host (below [`HOSTS`]): what an agent's body holds.
+    pub fn fill_for(&mut self, host: u64, event: &mut Event) -> EventId {
         let r = &mut self.random;
         let ms = self.made * 1000 / self.events_per_second;
-        let host = r.below(HOSTS);
         let counter = &mut self.counters[usize::try_from(host).unwrap_or(0)];
         let id = EventId::new(agent(host), 1, Lane::Normal, *counter);
         *counter += 1;
