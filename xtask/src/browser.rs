@@ -20,7 +20,8 @@ pub(crate) fn end_to_end(out: &Path) -> Result<()> {
         println!("end-to-end test ignored: needs {what}, and there is no {path}");
         return Ok(());
     }
-    run("cargo", &["build", "--quiet", "--package", "auditng"])?;
+    // The whole workspace, as the tests build it: the same features, nothing compiled twice.
+    run("cargo", &["build", "--quiet", "--workspace", "--bins"])?;
     let status = Command::new("node")
         .arg("ui/e2e/run.mjs")
         .env("AUDITNG_BIN", root.join("target/debug/auditng"))

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod browser;
+mod demo;
 mod load;
 mod tables;
 #[cfg(test)]
@@ -24,6 +25,12 @@ enum Chore {
         #[arg(long, default_value = "target/e2e")]
         out: std::path::PathBuf,
     },
+    /// Shows recorded logs on the page, without root.
+    Demo {
+        /// Where the page listens.
+        #[arg(long, default_value = "127.0.0.1:9280")]
+        listen: String,
+    },
     /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
     Load(load::Load),
 }
@@ -35,6 +42,7 @@ fn main() -> Result<()> {
             workspace::run("cargo", &["test", "--package", "agent", "--test", "live", "--", "--test-threads=1"])
         }
         Chore::E2e { out } => browser::end_to_end(&out),
+        Chore::Demo { listen } => demo::run(&listen),
         Chore::Load(load) => load.run(),
     }
 }
