@@ -115,7 +115,7 @@ impl Reader {
             Format::Netlink => Some(Decoded::Netlink),
         };
         let mut options = Options { format, ..Options::default() };
-        options.pipeline.normalize.keep_original = !arguments.no_original;
+        options.pipeline.normalize.original = !arguments.no_original;
         Self::Audit(Box::new(Decoder::new(options)))
     }
 }
