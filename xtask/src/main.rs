@@ -4,6 +4,7 @@
 mod browser;
 mod demo;
 mod load;
+mod peers;
 mod tables;
 #[cfg(test)]
 mod tidy;
@@ -31,6 +32,8 @@ enum Chore {
         #[arg(long, default_value = "127.0.0.1:9280")]
         listen: String,
     },
+    /// Recorded logs through our decoder and a peer's, side by side.
+    Peers(peers::Peers),
     /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
     Load(load::Load),
 }
@@ -43,6 +46,7 @@ fn main() -> Result<()> {
         }
         Chore::E2e { out } => browser::end_to_end(&out),
         Chore::Demo { listen } => demo::run(&listen),
+        Chore::Peers(peers) => peers.run(),
         Chore::Load(load) => load.run(),
     }
 }
