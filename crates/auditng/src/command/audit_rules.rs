@@ -64,7 +64,7 @@ fn load(files: &RuleFiles) -> Outcome {
     let status = kernel.status().or_exit(Code::Refused)?;
     let wanted = without_errors(read(files, status.features)?)?;
     let there = loaded(&mut kernel)?;
-    if status.enabled == Some(2) && !missing(&there, &wanted).is_empty() {
+    if status.enabled == 2 && !missing(&there, &wanted).is_empty() {
         return Err(Failure::new(Code::Refused, "the kernel's rules are locked (-e 2): a change needs a reboot"));
     }
     let (mut done, mut refused) = (0, Vec::new());
@@ -135,13 +135,13 @@ fn status(format: &StatusFormat) -> Outcome {
 
 fn values(status: &Status) -> [(&'static str, Option<u32>); 9] {
     [
-        ("enabled", status.enabled),
-        ("failure", status.failure),
-        ("pid", status.pid),
-        ("rate_limit", status.rate_limit),
-        ("backlog_limit", status.backlog_limit),
-        ("lost", status.lost),
-        ("backlog", status.backlog),
+        ("enabled", Some(status.enabled)),
+        ("failure", Some(status.failure)),
+        ("pid", Some(status.pid)),
+        ("rate_limit", Some(status.rate_limit)),
+        ("backlog_limit", Some(status.backlog_limit)),
+        ("lost", Some(status.lost)),
+        ("backlog", Some(status.backlog)),
         ("backlog_wait_time", status.backlog_wait_time),
         ("backlog_wait_time_actual", status.backlog_wait_time_actual),
     ]
