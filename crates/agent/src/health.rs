@@ -56,6 +56,9 @@ struct Lost {
     until: Timestamp,
 }
 
+/// The reason of a source that has not said anything yet.
+pub const NOT_STARTED: &str = "not started";
+
 /// How one source is doing.
 #[derive(Debug)]
 pub struct Source {
@@ -128,7 +131,7 @@ impl Health {
         if let Some(found) = sources.iter().find(|source| source.name == name) {
             return Arc::clone(found);
         }
-        let made = Arc::new(Source { name, state: Mutex::new((State::Off, "not started".to_owned())) });
+        let made = Arc::new(Source { name, state: Mutex::new((State::Off, NOT_STARTED.to_owned())) });
         sources.push(Arc::clone(&made));
         made
     }

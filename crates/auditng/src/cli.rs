@@ -6,13 +6,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// System call auditing and file integrity monitoring for Linux hosts and their containers.
 #[derive(Parser, Debug)]
-#[command(name = "auditng", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "auditng",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Exit codes: 0 done, 1 findings or differences, 2 usage, 3 input unreadable, 4 a server or the kernel refused, 5 internal.
 
 Examples:
   sudo auditng up                                         watch this host and show the page
   auditng replay /var/log/audit/audit.log --out ndjson    recorded logs as events
-  auditng search 'process.name:curl and not user.name:root' --from now-1h")]
+  auditng search 'process.name:curl and not user.name:root' --from now-1h"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -298,7 +303,10 @@ impl Place {
     pub(crate) fn folder(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(|| {
             let home = std::env::var_os("HOME").filter(|_| !rustix::process::geteuid().is_root());
-            home.map_or_else(|| PathBuf::from("/var/lib/auditng"), |home| PathBuf::from(home).join(".local/share/auditng"))
+            home.map_or_else(
+                || PathBuf::from("/var/lib/auditng"),
+                |home| PathBuf::from(home).join(".local/share/auditng"),
+            )
         })
     }
 }

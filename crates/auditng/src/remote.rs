@@ -51,24 +51,37 @@ impl Server {
 
     /// Sends JSON, gives back JSON.
     pub(crate) fn post(&self, path: &str, body: &Json) -> Result<Json, Failure> {
-        let request = self.agent.post(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", self.token));
+        let request =
+            self.agent.post(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", self.token));
         let sent = request.header("Content-Type", "application/json").send(body.to_string());
         let mut response = sent.map_err(|error| self.unreachable(&error))?;
-        let text = response.body_mut().with_config().limit(1 << 30).read_to_string().map_err(|error| self.unreachable(&error))?;
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()
+            .map_err(|error| self.unreachable(&error))?;
         let answer: Json = serde_json::from_str(&text).map_err(|_| {
-            Failure::new(Code::Refused, format!("{} answered {} and no JSON: is this an auditng server?", self.url, response.status()))
+            Failure::new(
+                Code::Refused,
+                format!("{} answered {} and no JSON: is this an auditng server?", self.url, response.status()),
+            )
         })?;
         if response.status().is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        Failure::new(Code::Refused, format!("no answer from {}: {error}; is `auditng up` or `auditng serve` running there?", self.url))
+        Failure::new(
+            Code::Refused,
+            format!("no answer from {}: {error}; is `auditng up` or `auditng serve` running there?", self.url),
+        )
     }
 }
 
 fn read_token(path: &PathBuf) -> Result<String, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::new(Code::Input, format!("cannot read the token file {}: {error}", path.display())))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::new(Code::Input, format!("cannot read the token file {}: {error}", path.display()))
+    })?;
     Ok(text.trim().to_owned())
 }
 
@@ -82,7 +95,8 @@ fn left_by_the_server(path: &PathBuf) -> Result<CliFile, Failure> {
             ),
         )
     })?;
-    serde_json::from_str(&text).map_err(|error| Failure::new(Code::Internal, format!("{} is damaged: {error}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::new(Code::Internal, format!("{} is damaged: {error}", path.display())))
 }
 
 /// A refusal in the server's own words; a wrong query is shown with carets under its faults.
@@ -100,7 +114,8 @@ fn refused(answer: &Json) -> Failure {
     for problem in answer["problems"].as_array().into_iter().flatten() {
         let advice = problem["advice"].as_str().map(|advice| format!(" ({advice})")).unwrap_or_default();
         let place = problem["start"].as_u64().unwrap_or(0) + 1;
-        message.push_str(&format!("\n  at column {place}: {}{advice}", problem["message"].as_str().unwrap_or_default()));
+        message
+            .push_str(&format!("\n  at column {place}: {}{advice}", problem["message"].as_str().unwrap_or_default()));
     }
     if !text("advice").is_empty() {
         message.push_str(&format!("\n  {}", text("advice")));

@@ -8,7 +8,8 @@ const MAX_WIDTH: usize = 60;
 
 /// Rows under headings, columns as wide as their widest cell up to [`MAX_WIDTH`].
 pub(crate) fn table(headings: &[String], rows: &[Vec<String>]) -> String {
-    let shown: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shorten(&visible(cell))).collect()).collect();
+    let shown: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| shorten(&visible(cell))).collect()).collect();
     let width = |column: usize| {
         let cells = shown.iter().filter_map(|row| row.get(column)).chain(headings.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -37,16 +38,22 @@ pub(crate) fn csv_line(cells: &[String]) -> String {
 
 fn csv_cell(cell: &str) -> String {
     // A spreadsheet runs cells that begin so; the quote in front is the usual guard.
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err() { "'" } else { "" };
+    let guard =
+        if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err() { "'" } else { "" };
     let text = visible(cell);
-    if guard.is_empty() && !text.contains([',', '"', '\n']) { text } else { format!("\"{guard}{}\"", text.replace('"', "\"\"")) }
+    if guard.is_empty() && !text.contains([',', '"', '\n']) {
+        text
+    } else {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    }
 }
 
 /// Control, direction and zero-width characters as visible escapes.
 pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let hidden = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let hidden = c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
         if hidden {
             let _infallible = write!(out, "\\u{{{:x}}}", u32::from(c));
         } else {
@@ -75,7 +82,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_long_cells_are_cut() {
-        let text = table(&["A".into(), "B".into()], &[vec!["xyz".into(), "1".into()], vec!["é".repeat(100), "2".into()]]);
+        let text =
+            table(&["A".into(), "B".into()], &[vec!["xyz".into(), "1".into()], vec!["é".repeat(100), "2".into()]]);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[1].starts_with("xyz "));
         assert_eq!(lines[2].chars().position(|c| c == '2'), lines[1].chars().position(|c| c == '1'));

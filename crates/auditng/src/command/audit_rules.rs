@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use agent::source::audit::kernel::{Kernel as _, KernelError, Live};
-use agent::source::audit::rules::{BUILT_IN, machine, with_host};
+use agent::source::audit::rules::{built_in, machine, with_host};
 use audit::netlink::Status;
 use audit::rule::{self, Difference, Report, Rule, Severity, Step};
 use serde_json::{Value as Json, json};
@@ -31,7 +31,11 @@ fn check(files: &RuleFiles) -> Outcome {
         TextOrJson::Text => {
             let problems: String = report.problems.iter().map(|problem| format!("{problem}\n\n")).collect();
             let errors = report.errors().count();
-            format!("{problems}{} rules, {errors} errors, {} warnings and hints\n", report.rules().count(), report.problems.len() - errors)
+            format!(
+                "{problems}{} rules, {errors} errors, {} warnings and hints\n",
+                report.rules().count(),
+                report.problems.len() - errors
+            )
         }
     };
     print(text.as_bytes())?;
@@ -53,7 +57,10 @@ fn rank(severity: Severity) -> u8 {
 fn compile(files: &RuleFiles) -> Outcome {
     let rules = without_errors(read(files, None)?)?;
     let text = match files.format {
-        TextOrJson::Json => rules.iter().map(|rule| format!("{}\n", json!({"rule": rule.text(machine()), "bytes": hex(&rule::encode(rule))}))).collect(),
+        TextOrJson::Json => rules
+            .iter()
+            .map(|rule| format!("{}\n", json!({"rule": rule.text(machine()), "bytes": hex(&rule::encode(rule))})))
+            .collect(),
         TextOrJson::Text => lines("", &rules),
     };
     print(text.as_bytes())
@@ -79,7 +86,9 @@ fn load(files: &RuleFiles) -> Outcome {
     print(format!("{done} changes; {} of {} rules are loaded\n", wanted.len() - left.len(), wanted.len()).as_bytes())?;
     match (left.is_empty(), refused.is_empty()) {
         (true, _) => Ok(Code::Done),
-        (false, true) => Err(Failure::new(Code::Refused, format!("the kernel does not show these rules:\n{}", lines("  ", &left)))),
+        (false, true) => {
+            Err(Failure::new(Code::Refused, format!("the kernel does not show these rules:\n{}", lines("  ", &left))))
+        }
         (false, false) => Err(Failure::new(Code::Refused, format!("the kernel refused\n  {}", refused.join("\n  ")))),
     }
 }
@@ -96,21 +105,25 @@ fn diff(files: &RuleFiles) -> Outcome {
     let features = kernel.status().or_exit(Code::Refused)?.features;
     let wanted = without_errors(read(files, features)?)?;
     let difference = rule::difference(&loaded(&mut kernel)?, &wanted);
-    print(match files.format {
-        TextOrJson::Json => format!("{:#}\n", as_json(&difference)),
-        TextOrJson::Text => as_text(&difference),
-    }.as_bytes())?;
+    print(
+        match files.format {
+            TextOrJson::Json => format!("{:#}\n", as_json(&difference)),
+            TextOrJson::Text => as_text(&difference),
+        }
+        .as_bytes(),
+    )?;
     Ok(if difference.is_none() { Code::Done } else { Code::Findings })
 }
 
 fn as_text(difference: &Difference) -> String {
-    let reordered: String = difference.reordered.iter().map(|list| format!("~ another order in list {}\n", list.name())).collect();
+    let reordered: String =
+        difference.reordered.iter().map(|list| format!("~ another order in list {}\n", list.word())).collect();
     lines("+ ", &difference.missing) + &lines("- ", &difference.extra) + &reordered
 }
 
 fn as_json(difference: &Difference) -> Json {
     let texts = |rules: &[Rule]| rules.iter().map(|rule| Json::from(rule.text(machine()))).collect::<Json>();
-    let lists: Json = difference.reordered.iter().map(|list| Json::from(list.name())).collect();
+    let lists: Json = difference.reordered.iter().map(|list| Json::from(list.word())).collect();
     json!({"missing": texts(&difference.missing), "extra": texts(&difference.extra), "reordered": lists})
 }
 
@@ -121,7 +134,8 @@ fn status(format: &StatusFormat) -> Outcome {
     let values = values(&status);
     let text = match format.format {
         TextOrJson::Json => {
-            let mut object: serde_json::Map<String, Json> = values.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            let mut object: serde_json::Map<String, Json> =
+                values.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
             object.insert("rules".to_owned(), json!(rules));
             format!("{:#}\n", Json::Object(object))
         }
@@ -148,7 +162,8 @@ fn values(status: &Status) -> [(&'static str, Option<u32>); 9] {
 }
 
 fn live() -> Result<Live, Failure> {
-    Live::open(None).map_err(|error| Failure::new(Code::Refused, format!("this kernel's audit cannot be reached: {error}")))
+    Live::open(None)
+        .map_err(|error| Failure::new(Code::Refused, format!("this kernel's audit cannot be reached: {error}")))
 }
 
 fn loaded(kernel: &mut Live) -> Result<Vec<Rule>, Failure> {
@@ -164,11 +179,12 @@ fn missing(there: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
 fn read(files: &RuleFiles, features: Option<u32>) -> Result<Report, Failure> {
     let mut texts = Vec::new();
     for path in expand(&files.files)? {
-        let text = fs::read_to_string(&path).map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
         texts.push((path.display().to_string(), text));
     }
     if files.files.is_empty() {
-        texts.push(("10-auditng.rules (built in)".to_owned(), BUILT_IN.to_owned()));
+        texts.extend(built_in().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
     }
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     Ok(with_host(features, |host| rule::check_files(&texts, host)))
@@ -179,8 +195,10 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut all = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let entries = fs::read_dir(path).map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
-            let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|file| is_rules(file)).collect();
+            let entries = fs::read_dir(path)
+                .map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
+            let mut files: Vec<PathBuf> =
+                entries.flatten().map(|entry| entry.path()).filter(|file| is_rules(file)).collect();
             files.sort_by(|a, b| rule::natural_order(&a.to_string_lossy(), &b.to_string_lossy()));
             all.extend(files);
         } else {

@@ -19,7 +19,10 @@ pub(crate) fn run(arguments: &Doctor) -> Outcome {
     let findings = look(arguments);
     let text = match arguments.format {
         TextOrJson::Json => {
-            let all: Vec<_> = findings.iter().map(|f| json!({"name": f.name, "state": f.state, "what": f.what, "advice": f.advice})).collect();
+            let all: Vec<_> = findings
+                .iter()
+                .map(|f| json!({"name": f.name, "state": f.state, "what": f.what, "advice": f.advice}))
+                .collect();
             format!("{:#}\n", json!(all))
         }
         TextOrJson::Text => report(&findings),
@@ -30,14 +33,29 @@ pub(crate) fn run(arguments: &Doctor) -> Outcome {
 
 fn look(arguments: &Doctor) -> Vec<Finding> {
     let config = server::Config { data_dir: arguments.place.folder(), ..server::Config::default() };
-    let server = server::doctor(&config).into_iter().map(|f| Finding { name: f.name, state: f.state.name(), what: f.what, advice: f.advice });
-    let agent = agent::source::audit::doctor().into_iter().map(|f| Finding { name: f.name, state: f.state.name(), what: f.what, advice: f.advice });
+    let server = server::doctor(&config).into_iter().map(|f| Finding {
+        name: f.name,
+        state: f.state.name(),
+        what: f.what,
+        advice: f.advice,
+    });
+    let found = agent::source::audit::doctor::doctor(
+        &agent::source::audit::Config::default(),
+        &agent::source::audit::Rules::default(),
+    );
+    let agent = found.into_iter().map(|f| Finding {
+        name: f.name.to_owned(),
+        state: f.state.name(),
+        what: f.what,
+        advice: f.advice,
+    });
     agent.chain(server).collect()
 }
 
 /// A line for each finding, advice below it.
 fn report(findings: &[Finding]) -> String {
-    let rows: Vec<Vec<String>> = findings.iter().map(|f| vec![f.state.to_owned(), f.name.clone(), f.what.clone()]).collect();
+    let rows: Vec<Vec<String>> =
+        findings.iter().map(|f| vec![f.state.to_owned(), f.name.clone(), f.what.clone()]).collect();
     let mut text = table(&["STATE".to_owned(), "WHAT".to_owned(), "FOUND".to_owned()], &rows);
     let advice: Vec<&Finding> = findings.iter().filter(|finding| !finding.advice.is_empty()).collect();
     if !advice.is_empty() {

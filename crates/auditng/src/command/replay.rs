@@ -43,15 +43,22 @@ pub(crate) fn run(arguments: &Replay) -> Outcome {
     }
     // What could be read was used; what could not decides the exit code.
     match broken {
-        Some(failure) if arguments.files.len() > 1 => Err(Failure { error: failure.error.context("not every input was read whole"), ..failure }),
+        Some(failure) if arguments.files.len() > 1 => {
+            Err(Failure { error: failure.error.context("not every input was read whole"), ..failure })
+        }
         Some(failure) => Err(failure),
         None => Ok(Code::Done),
     }
 }
 
 /// One input to its end, or to where it breaks off.
-fn replay(mut source: Source, destination: &mut Destination, progress: &ProgressBar, broken: &mut Option<Failure>) -> Result<Counters, Failure> {
-    destination.begin(source.identity()?);
+fn replay(
+    mut source: Source,
+    destination: &mut Destination,
+    progress: &ProgressBar,
+    broken: &mut Option<Failure>,
+) -> Result<Counters, Failure> {
+    destination.begin(source.identity())?;
     loop {
         match source.read() {
             Ok(true) => source.decode(destination)?,

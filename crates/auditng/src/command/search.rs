@@ -58,9 +58,9 @@ fn footer(answer: &Json, shown: usize) -> String {
 fn cell(source: &Json, column: &str) -> String {
     fn find<'a>(at: &'a Json, name: &str) -> Option<&'a Json> {
         let object = at.as_object()?;
-        object.get(name).or_else(|| {
-            name.match_indices('.').find_map(|(dot, _)| find(object.get(&name[..dot])?, &name[dot + 1..]))
-        })
+        object
+            .get(name)
+            .or_else(|| name.match_indices('.').find_map(|(dot, _)| find(object.get(&name[..dot])?, &name[dot + 1..])))
     }
     fn text(value: &Json) -> String {
         match value {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,7 +19,8 @@ pub(super) const STOP_WITHIN: Duration = Duration::from_millis(4_500);
 
 pub(crate) fn run(arguments: &Serve) -> Outcome {
     log_to_stderr();
-    let config = settings(arguments.config.as_deref(), &arguments.place.folder(), &arguments.listen, arguments.insecure_http)?;
+    let config =
+        settings(arguments.config.as_deref(), &arguments.place.folder(), &arguments.listen, arguments.insecure_http)?;
     let stop = Signals::new()?;
     let running = start(config)?;
     super::print(introduction(&running).as_bytes())?;
@@ -29,9 +30,16 @@ pub(crate) fn run(arguments: &Serve) -> Outcome {
 }
 
 /// The settings file, if any, with what was typed laid over it.
-pub(super) fn settings(file: Option<&Path>, folder: &Path, listen: &str, insecure_http: bool) -> Result<Config, Failure> {
+pub(super) fn settings(
+    file: Option<&Path>,
+    folder: &Path,
+    listen: &str,
+    insecure_http: bool,
+) -> Result<Config, Failure> {
     let text = match file {
-        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())).or_exit(Code::Input)?,
+        Some(path) => {
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())).or_exit(Code::Input)?
+        }
         None => String::new(),
     };
     let name = || file.map_or_else(String::new, |path| path.display().to_string());
@@ -44,7 +52,9 @@ pub(super) fn settings(file: Option<&Path>, folder: &Path, listen: &str, insecur
 
 fn address(listen: &str) -> Result<SocketAddr, Failure> {
     let found = listen.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.ok_or_else(|| Failure::new(Code::Usage, format!("--listen {listen}: not an address with a port, such as 127.0.0.1:9280")))
+    found.ok_or_else(|| {
+        Failure::new(Code::Usage, format!("--listen {listen}: not an address with a port, such as 127.0.0.1:9280"))
+    })
 }
 
 /// Starts the server and leaves `cli.json` for the command line.
@@ -54,7 +64,10 @@ pub(super) fn start(config: Config) -> Result<Running, Failure> {
         let code = match error {
             StartError::Insecure(_) => Code::Usage,
             StartError::DataDir { .. } => Code::Input,
-            StartError::Listen { .. } | StartError::Locked { .. } | StartError::Newer { .. } | StartError::Open { .. } => Code::Refused,
+            StartError::Listen { .. }
+            | StartError::Locked { .. }
+            | StartError::Newer { .. }
+            | StartError::Open { .. } => Code::Refused,
         };
         Failure { code, error: error.into() }
     })?;
@@ -120,9 +133,4 @@ pub(super) fn log_to_stderr() {
     let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     // A second subscriber is refused; the first one stays, which is what is wanted.
     drop(writer.try_init());
-}
-
-/// A folder below the data directory.
-pub(super) fn below(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name)
 }

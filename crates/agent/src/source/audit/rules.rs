@@ -106,8 +106,7 @@ pub fn load(files: &[PathBuf], features: Option<u32>) -> Found {
             found.add(path, host);
         }
         if files.is_empty() {
-            let fitting = if host.machine == arch::X86_64 { &BUILT_IN[..] } else { &BUILT_IN[..1] };
-            found.take("built-in", &rule::check_files(fitting, host));
+            found.take("built-in", &rule::check_files(built_in(), host));
         }
         found
     })
@@ -178,14 +177,21 @@ fn one_line(name: &str, problem: &rule::Problem) -> String {
     text
 }
 
+/// The built-in set as far as it fits this machine: name and text of each file.
+#[must_use]
+pub fn built_in() -> &'static [(&'static str, &'static str)] {
+    if machine() == arch::X86_64 { &BUILT_IN } else { &BUILT_IN[..1] }
+}
+
 /// Arch word of this machine.
-fn machine() -> u32 {
+#[must_use]
+pub fn machine() -> u32 {
     let uname = rustix::system::uname();
     uname.machine().to_str().ok().and_then(arch::of_machine).unwrap_or(arch::X86_64)
 }
 
-/// What rules ask of this machine.
-fn with_host<T>(features: Option<u32>, ask: impl FnOnce(&Host<'_>) -> T) -> T {
+/// Answers what rules ask of this machine: users, groups, paths, arch.
+pub fn with_host<T>(features: Option<u32>, ask: impl FnOnce(&Host<'_>) -> T) -> T {
     let (users, groups) = (ids("/etc/passwd"), ids("/etc/group"));
     let id = |ids: &[(String, u32)], name: &str| ids.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
     let user = |name: &str| id(&users, name);

@@ -2,45 +2,60 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::time::Duration;
 
+use agent::ship::{Direct, DirectError, Identity, Options};
 use schema::Event;
 
-use super::identity::Identity;
 use crate::cli::Replay;
 use crate::exit::{Code, Failure, OrExit as _};
 use crate::remote::Server;
+
+/// Without any progress for so long, a server is given up.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Takes events one by one; what went wrong is told by [`Self::check`], since decoders give events to a callback.
 pub(super) struct Destination {
     to: To,
     failed: Option<Failure>,
+    /// Events that no server takes; said at the end, after all others were delivered.
+    left_out: Option<DirectError>,
 }
 
 enum To {
-    Lines { out: BufWriter<Box<dyn Write>>, line: String },
-    Server(Box<agent::ship::Direct>),
+    Lines {
+        out: BufWriter<Box<dyn Write>>,
+        line: String,
+    },
+    Server {
+        options: Box<Options>,
+        /// One for each input, since each has ids of its own.
+        direct: Option<Box<Direct>>,
+    },
     /// The reader of our output went away: nothing more is wanted.
     Nobody,
 }
 
 impl Destination {
     pub(super) fn open(arguments: &Replay) -> Result<Self, Failure> {
-        let out: Box<dyn Write> = match arguments.out.as_deref() {
-            None => return Ok(Self { to: to_server(arguments)?, failed: None }),
-            Some("ndjson" | "-") => Box::new(io::stdout().lock()),
-            Some(path) => Box::new(File::create(path).map_err(|error| Failure::new(Code::Input, format!("cannot write {path}: {error}")))?),
+        let to = match arguments.out.as_deref() {
+            None => to_server(arguments)?,
+            Some("ndjson" | "-") => To::lines(io::stdout().lock()),
+            Some(path) => {
+                let cannot = |error| Failure::new(Code::Input, format!("cannot write {path}: {error}"));
+                To::lines(File::create(path).map_err(cannot)?)
+            }
         };
-        let to = To::Lines { out: BufWriter::with_capacity(256 << 10, out), line: String::new() };
-        Ok(Self { to, failed: None })
+        Ok(Self { to, failed: None, left_out: None })
     }
 
     /// The events that follow come from this input.
-    pub(super) fn begin(&mut self, identity: Identity) {
-        if let To::Server(direct) = &mut self.to
-            && let Err(error) = direct.begin(identity.agent, identity.epoch, identity.nonce)
-        {
-            self.fail(Failure { code: Code::Refused, error: error.into() });
+    pub(super) fn begin(&mut self, identity: Identity) -> Result<(), Failure> {
+        self.deliver()?;
+        if let To::Server { options, direct } = &mut self.to {
+            *direct = Some(Box::new(Direct::new(options, identity, PATIENCE).or_exit(Code::Internal)?));
         }
+        Ok(())
     }
 
     /// Takes one event.
@@ -57,11 +72,11 @@ impl Destination {
                     self.broken(error);
                 }
             }
-            To::Server(direct) => {
-                if let Err(error) = direct.put(event) {
-                    self.fail(Failure { code: Code::Refused, error: error.into() });
-                }
-            }
+            To::Server { direct, .. } => match direct.as_mut().map(|direct| direct.put(event)) {
+                Some(Err(error @ DirectError::TooLarge { .. })) => self.left_out = Some(error),
+                Some(Err(error)) => self.failed = Some(Failure { code: Code::Refused, error: error.into() }),
+                Some(Ok(())) | None => {}
+            },
             To::Nobody => {}
         }
     }
@@ -74,13 +89,27 @@ impl Destination {
     /// Hands over what is still held.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         self.check()?;
-        match self.to {
-            To::Lines { mut out, .. } => match out.flush() {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).or_exit(Code::Input),
-                _ => Ok(()),
-            },
-            To::Server(direct) => direct.finish().or_exit(Code::Refused),
-            To::Nobody => Ok(()),
+        self.deliver()?;
+        if let To::Lines { out, .. } = &mut self.to
+            && let Err(error) = out.flush()
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(error).or_exit(Code::Input);
+        }
+        self.left_out.map_or(Ok(()), |error| Err(error).or_exit(Code::Refused))
+    }
+
+    /// Waits until the server has the events of the input so far.
+    fn deliver(&mut self) -> Result<(), Failure> {
+        let To::Server { direct, .. } = &mut self.to else { return Ok(()) };
+        let Some(direct) = direct.take() else { return Ok(()) };
+        let summary = direct.finish().or_exit(Code::Refused)?;
+        match summary.refusal {
+            Some(reason) => {
+                let refused = summary.refused;
+                Err(Failure::new(Code::Refused, format!("{refused} events were refused, the first because: {reason}")))
+            }
+            None => Ok(()),
         }
     }
 
@@ -88,12 +117,15 @@ impl Destination {
         if error.kind() == io::ErrorKind::BrokenPipe {
             self.to = To::Nobody;
         } else {
-            self.fail(Failure { code: Code::Input, error: anyhow::Error::from(error).context("cannot write the events") });
+            let error = anyhow::Error::from(error).context("cannot write the events");
+            self.failed = Some(Failure { code: Code::Input, error });
         }
     }
+}
 
-    fn fail(&mut self, failure: Failure) {
-        self.failed = Some(failure);
+impl To {
+    fn lines(out: impl Write + 'static) -> Self {
+        Self::Lines { out: BufWriter::with_capacity(256 << 10, Box::new(out)), line: String::new() }
     }
 }
 
@@ -101,5 +133,6 @@ fn to_server(arguments: &Replay) -> Result<To, Failure> {
     let mut at = arguments.server.clone();
     at.url = arguments.to.clone().or(at.url);
     let server = Server::find(&at)?;
-    Ok(To::Server(Box::new(agent::ship::Direct::new(&server.url, &server.token))))
+    let options = Options { urls: vec![server.url], token: Some(server.token), ..Options::default() };
+    Ok(To::Server { options: Box::new(options), direct: None })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use agent::ship::Identity;
 use audit::pipeline::Counters;
 use audit::replay::{Decoder, Format as Decoded, HEAD_BYTES, Options};
 use indicatif::ProgressBar;
@@ -9,7 +10,7 @@ use schema::{Event, field};
 
 use super::CHUNK_BYTES;
 use super::destination::Destination;
-use super::identity::{self, Identity};
+use super::identity;
 use crate::cli::{Format, Replay};
 use crate::exit::{Code, Failure};
 use crate::input::{Input, InputError};
@@ -53,8 +54,8 @@ impl Source {
     }
 
     /// Who this input is.
-    pub(super) fn identity(&self) -> Result<Identity, Failure> {
-        Ok(Identity::of(&self.chunk[..self.filled.min(identity::HEAD_BYTES)]))
+    pub(super) fn identity(&self) -> Identity {
+        identity::of(&self.chunk[..self.filled.min(identity::HEAD_BYTES)])
     }
 
     /// Reads on; false at the end.
