@@ -11,13 +11,13 @@ use serde_json::Value as Json;
 use testkit::eventually;
 
 /// What a finished run left behind.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-pub fn auditng() -> Command {
+pub(crate) fn auditng() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auditng"));
     command
         .env_remove("AUDITNG_SERVER")
@@ -28,12 +28,12 @@ pub fn auditng() -> Command {
 }
 
 /// Runs to the end.
-pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
     ran(auditng().args(arguments).stdin(Stdio::null()).output().unwrap())
 }
 
 /// Runs to the end with bytes on standard input.
-pub fn run_with<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, input: &[u8]) -> Ran {
+pub(crate) fn run_with<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, input: &[u8]) -> Ran {
     let mut command = auditng();
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -54,15 +54,15 @@ fn ran(output: Output) -> Ran {
 }
 
 /// A running `auditng serve`; dropped, it is killed.
-pub struct Server {
-    pub data: PathBuf,
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) data: PathBuf,
+    pub(crate) url: String,
     child: Child,
 }
 
 impl Server {
     /// Starts on a free port and waits until it answers.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         Self::start_at(data, "127.0.0.1:0")
     }
 
@@ -85,7 +85,7 @@ impl Server {
     }
 
     /// SIGKILL, then a new one at the same address.
-    pub fn kill_and_restart(&mut self) {
+    pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let listen = self.url.trim_start_matches("http://").to_owned();
@@ -93,21 +93,21 @@ impl Server {
     }
 
     /// SIGTERM; gives back the exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         eventually("the server stops within its 5 s", Duration::from_secs(8), || self.child.try_wait().unwrap()).code()
     }
 
     /// How many events match.
-    pub fn count(&self, query: &str) -> u64 {
+    pub(crate) fn count(&self, query: &str) -> u64 {
         let ran = self.ask(["search", query, "--count"]);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         ran.out.trim().parse().unwrap()
     }
 
     /// Runs a command against this server.
-    pub fn ask<const N: usize>(&self, arguments: [&str; N]) -> Ran {
+    pub(crate) fn ask<const N: usize>(&self, arguments: [&str; N]) -> Ran {
         run(arguments.map(OsStr::new).into_iter().chain([OsStr::new("--data-dir"), self.data.as_os_str()]))
     }
 }
