@@ -16,7 +16,7 @@ export const MAX_WIDTH = 1200;
 const DEFAULTS = ['event.action', 'user.name', 'process.name', 'host.name', SUMMARY];
 
 const USUAL: Record<string, number> = {
-  'event.action': 150, 'user.name': 100, 'process.name': 118, 'host.name': 110, 'event.outcome': 84, 'process.pid': 72,
+  'event.action': 168, 'user.name': 100, 'process.name': 118, 'host.name': 110, 'event.outcome': 84, 'process.pid': 72,
   [SUMMARY]: 280,
 };
 
