@@ -250,7 +250,18 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
+    /// Damaged frames are stepped over until there is one to give, or none is left.
     fn fill(&mut self, turn: Lane) -> Option<(Origin, Vec<Part>)> {
+        loop {
+            let (origin, parts) = self.try_fill(turn)?;
+            if !parts.is_empty() {
+                return Some((origin, parts));
+            }
+        }
+    }
+
+    /// `None`: nothing is left. No parts: what was there was damaged.
+    fn try_fill(&mut self, turn: Lane) -> Option<(Origin, Vec<Part>)> {
         let lanes = [turn].into_iter().chain(Lane::ALL);
         let origin = lanes.into_iter().find_map(|lane| self.peek(lane)).map(|(_, origin)| origin)?;
         if origin == self.core.origin && self.refused.contains(&origin) {
@@ -274,8 +285,7 @@ impl Filling<'_> {
             let room = *self.limits;
             self.fill_from(lane, origin, &room, &mut used, &mut parts[lane as usize]);
         }
-        let parts: Vec<Part> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then_some((origin, parts))
+        Some((origin, parts.into_iter().flatten().collect()))
     }
 
     fn fill_from(&mut self, lane: Lane, origin: Origin, room: &Limits, used: &mut Limits, parts: &mut Vec<Part>) {

@@ -58,8 +58,12 @@ impl Bench {
     }
 
     fn on(disk: Memory, options: Options) -> Self {
+        Self::on_at(disk, options, 1_700_000_000_000)
+    }
+
+    fn on_at(disk: Memory, options: Options, wall_ms: i64) -> Self {
         let hand = Arc::new(Manual::default());
-        hand.set_wall(Timestamp::from_millis(1_700_000_000_000));
+        hand.set_wall(Timestamp::from_millis(wall_ms));
         let health = Health::default();
         let spool = open_on(&disk, &options, &hand, &health);
         let Spool { writer, committer, reader, notes } = spool;

@@ -87,7 +87,9 @@ impl Pipe {
 impl Drop for Pipe {
     fn drop(&mut self) {
         self.writer.close();
-        self.committing.take().map(|thread| thread.join().unwrap());
+        if let Some(thread) = self.committing.take() {
+            thread.join().unwrap();
+        }
         self.shipping.take().map(|shipping| shipping.stop(Instant::now() + Duration::from_secs(1)));
     }
 }

@@ -212,3 +212,34 @@ fn a_failing_disk_keeps_events_in_memory_until_it_works() {
     bench.assert_complete();
     assert_eq!(bench.lost(), 0);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, ..Default::default() })]
+
+    #[test]
+    fn it_opens_whatever_the_files_hold(
+        segment in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
+        keep in 0..400_usize,
+        mark in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100),
+        epoch in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        // A good beginning takes the noise further in than noise alone would come.
+        let prepared = three_frames();
+        let path = prepared.segments(Lane::Normal).remove(0);
+        let mut bytes = prepared.disk.bytes(&path);
+        bytes.truncate(keep);
+        bytes.extend(&segment);
+        let disk = Memory::new();
+        disk.put(&path, &bytes);
+        disk.put("low/00000001-00000000000.seg", &segment);
+        disk.put("mark", &mark);
+        disk.put("epoch", &epoch);
+        // With every trace of the old epoch gone, only the clock (and the nonce) tells the new one apart.
+        let mut bench = Bench::on_at(disk, prepared.options.clone(), 1_700_000_001_000);
+        bench.accepted.clone_from(&prepared.accepted);
+        bench.made = prepared.made;
+        bench.put(Lane::Normal, 1);
+        proptest::prop_assert!(bench.drain() >= 1);
+        bench.delivered.assert_same(&bench.accepted);
+    }
+}
