@@ -6,13 +6,13 @@
 //! It says what a search means. The other engines must give the same answers, and tests compare them with this one; so it
 //! is written to be read, not to be fast. It promises nothing about durability: what it holds is gone with the process.
 
-mod matcher;
-mod test;
-mod engine;
-mod values;
 mod aggregate;
 mod composite;
+mod engine;
+mod matcher;
 mod metric;
+mod test;
+mod values;
 
 pub use engine::Memory;
 pub use matcher::{Matcher, Unsupported};

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use memchr::memmem::Finder;
 use roaring::RoaringBitmap;
 use schema::event::Value;
 use schema::field::{self, Field, Kind};
@@ -473,7 +474,7 @@ impl Eval<'_> {
 /// A test on one value of a field.
 enum Pattern {
     /// Pieces of a wildcard that stand in this order, the first at the beginning, the last at the end.
-    Pieces(Vec<String>),
+    Pieces(Pieces),
     Regex(regex::Regex),
     Reference(Box<Matcher>, RefCell<Probe>),
 }
@@ -485,7 +486,7 @@ impl Pattern {
         let refused = |error: pattern::BadPattern| SearchError::Refused { reason: error.to_string() };
         Ok(match query {
             Query::Wildcard { pattern, case_insensitive: false, .. } if plain && !pattern.contains(['?', '\\']) => {
-                Self::Pieces(pattern.split('*').map(str::to_owned).collect())
+                Self::Pieces(Pieces::new(pattern))
             }
             Query::Wildcard { pattern, case_insensitive, .. } if plain => {
                 Self::Regex(pattern::wildcard(pattern, *case_insensitive).map_err(refused)?)
@@ -499,7 +500,7 @@ impl Pattern {
 
     fn passes(&self, value: Value<'_>) -> bool {
         match (self, value) {
-            (Self::Pieces(pieces), Value::Text(text)) => holds_pieces(text, pieces),
+            (Self::Pieces(pieces), Value::Text(text)) => pieces.hold(text),
             (Self::Regex(regex), Value::Text(text)) => regex.is_match(text),
             (Self::Reference(matcher, probe), value) => matcher.matches(probe.borrow_mut().with(value)),
             (Self::Pieces(_) | Self::Regex(_), _) => false,
@@ -507,14 +508,33 @@ impl Pattern {
     }
 }
 
-fn holds_pieces(text: &str, pieces: &[String]) -> bool {
-    let [first, middle @ .., last] = pieces else { return pieces.iter().all(|only| only == text) };
-    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-    for piece in middle {
-        let Some((_, behind)) = rest.split_once(piece.as_str()) else { return false };
-        rest = behind;
+/// What stands between the stars of a wildcard.
+struct Pieces {
+    first: String,
+    middle: Vec<Finder<'static>>,
+    /// `None`: there is no star.
+    last: Option<String>,
+}
+
+impl Pieces {
+    fn new(pattern: &str) -> Self {
+        let mut pieces = pattern.split('*');
+        let first = pieces.next().unwrap_or_default().to_owned();
+        let last = pieces.next_back().map(str::to_owned);
+        let middle = pieces.filter(|piece| !piece.is_empty()).map(|piece| Finder::new(piece).into_owned()).collect();
+        Self { first, middle, last }
     }
-    rest.ends_with(last.as_str())
+
+    fn hold(&self, text: &str) -> bool {
+        let Some(last) = &self.last else { return text == self.first };
+        let Some(rest) = text.strip_prefix(self.first.as_str()) else { return false };
+        let mut rest = rest.as_bytes();
+        for piece in &self.middle {
+            let Some(at) = piece.find(rest) else { return false };
+            rest = &rest[at + piece.needle().len()..];
+        }
+        rest.ends_with(last.as_bytes())
+    }
 }
 
 /// An event with one value, to ask the reference about this value.

@@ -25,6 +25,12 @@ pub(super) fn answer(shared: &Shared, search: &Search, context: &Context) -> Res
             reason: format!("skip + size is {wanted}, at most {MAX_WINDOW}: page with search_after"),
         });
     }
+    let width = search.sort.len().max(1) + 1;
+    if let Some(after) = search.search_after.as_ref().filter(|after| after.len() != width) {
+        return Err(SearchError::Refused {
+            reason: format!("search_after takes {width} sort values, found {}", after.len()),
+        });
+    }
     query::compile(&search.query)?;
     let mut run = Run {
         shared,

@@ -32,8 +32,8 @@ use crate::{Accepted, AppendError};
 const MOST_WRITERS: usize = 8;
 /// Uncommitted events in memory. Small commits cost: each writes its dictionaries, and each is merged more often.
 const MOST_PENDING_BYTES: usize = 128 << 20;
-/// Documents handed to tantivy's thread at once.
-const HANDFUL: usize = 128;
+/// Documents handed to tantivy's thread at once. It queues 10,000 handfuls before it makes us wait, so they are small.
+const HANDFUL: usize = 4;
 /// One event in so many is rebuilt and compared before it is written.
 const CHECK_EVERY: u64 = 256;
 /// A writer that failed so often in a row has its window set aside.
@@ -323,7 +323,8 @@ impl Writer {
             self.check(&shared.rebuild_errors, &doc, accepted);
         }
         self.summary.add(accepted);
-        self.pending_bytes += doc.bytes();
+        // The event that is kept takes about half of what its document took.
+        self.pending_bytes += doc.bytes() / 2;
         self.pending.push(accepted.clone());
         self.handful.push(UserOperation::Add(doc));
         if self.handful.len() >= HANDFUL && self.hand_over().is_err() {
@@ -458,7 +459,7 @@ impl Sealing {
 }
 
 fn start(index: &Index, stream: Stream, sealing: bool) -> tantivy::Result<IndexWriter<Doc>> {
-    let memory = if stream == Stream::Audit && !sealing { 64 << 20 } else { 16 << 20 };
+    let memory = if stream == Stream::Audit && !sealing { 96 << 20 } else { 16 << 20 };
     let options = IndexWriterOptions::builder()
         .num_worker_threads(1)
         .num_merge_threads(1)

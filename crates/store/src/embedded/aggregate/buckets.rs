@@ -352,7 +352,7 @@ fn collect_ranges(
     let mut within: Vec<Vec<u32>> = vec![Vec::new(); ranges.len()];
     for_each_number(field, docs, pass, |doc, value| {
         for (range, docs) in ranges.iter().zip(&mut within) {
-            if is_in(value, range) && docs.last() != Some(&doc) {
+            if range.holds(value) && docs.last() != Some(&doc) {
                 docs.push(doc);
             }
         }
@@ -361,12 +361,6 @@ fn collect_ranges(
         group.collect(inner, docs, pass)?;
     }
     Ok(())
-}
-
-fn is_in(value: &Scalar, range: &BucketRange) -> bool {
-    let above = |from: &Scalar| schema::search::value::compare(value, from).is_some_and(std::cmp::Ordering::is_ge);
-    let below = |to: &Scalar| schema::search::value::compare(value, to).is_some_and(std::cmp::Ordering::is_lt);
-    range.from.as_ref().is_none_or(above) && range.to.as_ref().is_none_or(below)
 }
 
 type Combined = HashMap<Vec<Key>, (Vec<Scalar>, Group)>;

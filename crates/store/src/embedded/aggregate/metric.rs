@@ -157,31 +157,3 @@ fn field(metric: &Metric) -> &FieldRef {
 fn hash(value: &Scalar) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(Key::of(value))
 }
-
-/// The value by which a bucket is ordered: a metric's only number, or one of its several by name.
-pub(super) fn named_value(outcome: &Outcome, which: &str) -> Option<f64> {
-    match outcome {
-        Outcome::Number(number) => *number,
-        Outcome::Percentiles(percents) => {
-            let wanted: f64 = which.parse().ok()?;
-            percents.iter().find(|(percent, _)| *percent == wanted).and_then(|(_, value)| *value)
-        }
-        #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-        Outcome::Stats { count, sum, min, max, sum_of_squares } => {
-            let count = *count as f64;
-            let variance = || Some(((*sum_of_squares)? - sum * sum / count) / count).filter(|_| count > 0.0);
-            match which {
-                "count" => Some(count),
-                "sum" => Some(*sum),
-                "min" => *min,
-                "max" => *max,
-                "avg" => (count > 0.0).then(|| sum / count),
-                "sum_of_squares" => *sum_of_squares,
-                "variance" => variance(),
-                "std_deviation" => variance().map(f64::sqrt),
-                _ => None,
-            }
-        }
-        Outcome::Buckets { .. } | Outcome::Single(_) | Outcome::Hits { .. } => None,
-    }
-}

@@ -17,7 +17,7 @@ use schema::search::{Bucket, FieldRef, Key as AnswerKey, Named, OrderBy, Outcome
 use tantivy::columnar::{ColumnIndex, StrColumn};
 
 use super::buckets::{Group, Key};
-use super::{Limits, Pass, metric};
+use super::{Limits, Pass};
 use crate::SearchError;
 use crate::embedded::segment::{self, STRIDE, Segment, Values};
 use crate::embedded::values;
@@ -158,6 +158,10 @@ impl TermGroups {
         let counts = counts(column, range.clone(), docs, pass)?;
         let sorted = if inner.is_empty() { Vec::new() } else { sorted(column, &range, &counts, docs, pass)? };
         let decoded = decoded(&terms.field, column, key, &range, &counts, pass)?;
+        if key.is_some() && decoded.has_doubles() {
+            // 22 and 22.0 are two ordinals and one value, and an event may have both.
+            return self.by_value(terms, inner, docs, pass);
+        }
         let mut start = 0;
         for (place, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let docs = start..start + count as usize;
@@ -247,6 +251,14 @@ enum Decoded {
 }
 
 impl Decoded {
+    fn has_doubles(&self) -> bool {
+        let is_double = |value: &Scalar| matches!(value, Scalar::Double(_));
+        match self {
+            Self::Whole(values) => values.iter().any(is_double),
+            Self::Counted(values) => values.values().any(is_double),
+        }
+    }
+
     fn of(&self, place: usize) -> Option<&Scalar> {
         match self {
             Self::Whole(values) => values.get(place),
@@ -418,8 +430,7 @@ fn bucket_order(a: &Bucket, b: &Bucket, terms: &Terms) -> Ordering {
             OrderBy::Count => a.count.cmp(&b.count),
             OrderBy::Key => order(&key(a), &key(b)),
             OrderBy::Metric(name, which) => {
-                let number =
-                    |bucket: &Bucket| bucket.inner(name).and_then(|outcome| metric::named_value(outcome, which));
+                let number = |bucket: &Bucket| bucket.inner(name).and_then(|outcome| outcome.number(which));
                 match (number(a), number(b)) {
                     (Some(a), Some(b)) => a.total_cmp(&b),
                     // Without a number last, whatever the direction.
