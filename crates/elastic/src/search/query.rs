@@ -228,7 +228,7 @@ fn wildcard(at: &At<'_>, context: &Context<'_>) -> Read<Query> {
     end(object)?;
     texts(&field, "wildcard", &value)?;
     let pattern = value.scalar_text()?;
-    pattern::wildcard(&pattern, case_insensitive).map_err(|error| value.illegal(error.to_string()))?;
+    pattern::check_length(&pattern).map_err(|error| value.illegal(error.to_string()))?;
     Ok(Query::Wildcard { field, pattern, case_insensitive })
 }
 

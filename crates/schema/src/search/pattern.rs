@@ -28,13 +28,23 @@ pub enum BadPattern {
 /// # Errors
 /// See [`BadPattern`].
 pub fn regexp(pattern: &str, case_insensitive: bool) -> Result<Regex, BadPattern> {
-    let chars = pattern.chars().count();
-    if chars > MAX_PATTERN_CHARS {
-        return Err(BadPattern::TooLong(chars));
-    }
+    check_length(pattern)?;
     // Alone first: `a)(b` would be well-formed inside our group.
     compile(pattern, false)?;
     compile(&format!(r"\A(?:{pattern})\z"), case_insensitive)
+}
+
+/// Whether a pattern is short enough. A wildcard that is can always be compiled, which a parser need not do to know.
+///
+/// # Errors
+/// [`BadPattern::TooLong`].
+pub fn check_length(pattern: &str) -> Result<(), BadPattern> {
+    // Bytes first: they are at least as many as characters.
+    if pattern.len() <= MAX_PATTERN_CHARS {
+        return Ok(());
+    }
+    let chars = pattern.chars().count();
+    if chars > MAX_PATTERN_CHARS { Err(BadPattern::TooLong(chars)) } else { Ok(()) }
 }
 
 /// `*` any run, `?` any character, `\` takes the next one literally; must match the whole text.
@@ -42,6 +52,7 @@ pub fn regexp(pattern: &str, case_insensitive: bool) -> Result<Regex, BadPattern
 /// # Errors
 /// See [`BadPattern`]; only the bounds can be hit.
 pub fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, BadPattern> {
+    check_length(pattern)?;
     let mut out = String::with_capacity(pattern.len() + 16);
     out.push_str(r"\A");
     for piece in wildcard_pieces(pattern) {
@@ -220,6 +231,16 @@ mod tests {
         assert!(matches!(regexp("(a", false), Err(BadPattern::Syntax(reason)) if reason == "unclosed group"));
         assert_eq!(regexp("(a{1,1000}){1,100}", false).unwrap_err(), BadPattern::TooLarge);
         assert_eq!(regexp(&"a".repeat(1001), false).unwrap_err(), BadPattern::TooLong(1001));
+    }
+
+    #[test]
+    fn the_longest_wildcards_compile() {
+        for piece in ["*", "?", "a*", "ß", "日?", "K"] {
+            let pattern: String = piece.chars().cycle().take(MAX_PATTERN_CHARS).collect();
+            assert!(check_length(&pattern).is_ok());
+            assert!(wildcard(&pattern, true).is_ok(), "{piece}");
+            assert!(check_length(&(pattern + "x")).is_err());
+        }
     }
 
     #[test]

@@ -306,6 +306,6 @@ fn checked_regexp(regexp: &str) -> Result<String, BadValue> {
 }
 
 fn checked_wildcard(word: &Word) -> Result<String, BadValue> {
-    pattern::wildcard(&word.pattern, false).map_err(|error| BadValue::new(error.to_string()))?;
+    pattern::check_length(&word.pattern).map_err(|error| BadValue::new(error.to_string()))?;
     Ok(word.pattern.clone())
 }
