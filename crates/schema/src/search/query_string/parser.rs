@@ -495,7 +495,7 @@ impl<'a> Parser<'a> {
 
     fn at_keyword(&self) -> bool {
         let len = scan::word_len(self.rest(), Until::Colon);
-        Word::read(&self.rest()[..len]).is_keyword()
+        matches!(&self.rest()[..len], "AND" | "OR" | "NOT")
     }
 
     fn rest(&self) -> &'a str {

@@ -16,6 +16,9 @@ pub(super) struct Word {
 impl Word {
     /// Reads the escapes and wildcards of a piece of the query string.
     pub(super) fn read(raw: &str) -> Self {
+        if !raw.bytes().any(|byte| matches!(byte, b'\\' | b'*' | b'?')) {
+            return Self { text: raw.to_owned(), pattern: raw.to_owned(), wild: false, escaped: false };
+        }
         let mut word = Self::default();
         let mut chars = raw.chars();
         while let Some(c) = chars.next() {
