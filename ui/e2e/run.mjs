@@ -3,8 +3,9 @@
 //
 //   AUDITNG_BIN=target/debug/auditng node ui/e2e/run.mjs [--out DIR] [--only NAME]
 //
-// Needs events: with root and kernel audit it runs a program of its own and looks for it; otherwise the caller replays a
-// recording (AUDITNG_REPLAY=FILE with AUDITNG_BIN does it here) and the live part watches the replay; it says which.
+// Needs events with an outcome: this host's, or a recording that is replayed first (AUDITNG_REPLAY=FILE with AUDITNG_BIN).
+// Where kernel audit is on, the live part runs a program of its own and waits for it on the page; otherwise it watches events
+// sent through `_bulk` and says so, or fails with AUDITNG_LIVE=require. AUDITNG_UP_ARGS adds arguments to `auditng up` (--no-agent).
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { start } from './server.mjs';
 import { steps } from './steps.mjs';
 
 const option = (name, usual) => (process.argv.includes(`--${name}`) ? process.argv[process.argv.indexOf(`--${name}`) + 1] : usual);
-const out = option('out', 'target/e2e');
+const out = option('out', process.env.AUDITNG_E2E_OUT ?? 'target/e2e');
 const only = option('only', '');
 mkdirSync(out, { recursive: true });
 

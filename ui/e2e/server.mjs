@@ -1,6 +1,6 @@
 // Where the page under test comes from: a server that runs already (AUDITNG_URL and AUDITNG_LINK), one that this starts
 // (AUDITNG_BIN), or, with --mock, the stand-in of ui/dev.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,16 @@ export async function start() {
   if (!process.env.AUDITNG_BIN) throw new Error('set AUDITNG_BIN to the program, or AUDITNG_URL and AUDITNG_LINK, or pass --mock');
   const dir = mkdtempSync(join(tmpdir(), 'auditng-e2e-'));
   const args = ['up', '--data-dir', dir, '--listen', '127.0.0.1:0', ...(process.env.AUDITNG_UP_ARGS ?? '').split(' ').filter(Boolean)];
-  return await run('auditng', process.env.AUDITNG_BIN, args, () => rmSync(dir, { recursive: true, force: true }));
+  const server = await run('auditng', process.env.AUDITNG_BIN, args, () => rmSync(dir, { recursive: true, force: true }));
+  if (process.env.AUDITNG_REPLAY) replay(server.origin, dir);
+  return server;
+}
+
+/** Fills the store from a recording, to the end, so that counts stand still afterwards. */
+function replay(origin, dir) {
+  const args = ['replay', process.env.AUDITNG_REPLAY, '--to', origin, '--data-dir', dir];
+  const done = spawnSync(process.env.AUDITNG_BIN, args, { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`auditng ${args.join(' ')} ended with ${done.status}: ${done.stderr}`);
 }
 
 function linkOf(text) {

@@ -1,6 +1,6 @@
 // The steps, in order; each leaves the page where the next can begin. A step throws when something is not as a user
 // should see it. Waiting is always for a condition.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,16 @@ async function ask(page, query) {
   await settled(page);
 }
 
+/** Events become searchable within two seconds: asks again until they are. */
+async function refreshUntilRows(page, wanted) {
+  const enough = (least) => {
+    if (document.querySelectorAll('[role=grid] .row').length >= least) return true;
+    document.querySelector('button[title^=Refresh]').click();
+    return false;
+  };
+  await page.waitForFunction(enough, wanted, { timeout: 30_000, polling: 500 });
+}
+
 async function axe(world, where, page = world.page) {
   // Through the debugger, not as a script element: the policy of the page stays in force.
   await page.evaluate(world.axeSource);
@@ -65,9 +75,8 @@ export const steps = {
     await world.shot('login');
     if (await page.getByRole('button', { name: 'Not now' }).isVisible()) await page.getByRole('button', { name: 'Not now' }).click();
     await page.getByRole('navigation', { name: 'Views' }).waitFor();
-    if (process.env.AUDITNG_REPLAY && process.env.AUDITNG_BIN) replay(world);
     await goto(world, '/ui/search?from=*');
-    await page.waitForFunction(() => document.querySelectorAll('[role=grid] .row').length > 3, undefined, { timeout: 30_000 }).catch(() => undefined);
+    await refreshUntilRows(page, 4);
     const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1);
     world.notes.push(`first paint after ${Math.round(paint)} ms, ${await total(page).textContent()}`);
     world.expected.length = 0;
@@ -232,7 +241,7 @@ export const steps = {
     const { page } = world;
     const query = world.server.kind === 'mock' ? 'auditng.escaped:"process.args"' : `process.name:${await sendHostile(world)}`;
     await goto(world, `/ui/search?from=*&cols=process.args,summary&q=${encodeURIComponent(query)}`);
-    await page.waitForFunction(() => document.querySelectorAll('[role=grid] .row').length > 0 || (document.querySelector('button[title^=Refresh]').click(), false), undefined, { timeout: 20_000, polling: 500 });
+    await refreshUntilRows(page, 1);
     const escapes = await page.locator('[role=grid] .escape').allTextContents();
     for (const expected of ['\\u202e', '\\e', '\\0', '\\u200b']) check(escapes.some((text) => text.includes(expected)), `${expected} is not shown as an escape`);
     check((await page.locator('[role=grid] img').count()) === 0, 'markup in a value became markup');
@@ -321,7 +330,7 @@ export const steps = {
     const { page, server } = world;
     await page.goto(`${server.origin}/ui/tail`);
     await page.locator('.state.on').waitFor();
-    const live = makeEvents(world);
+    const live = await makeEvents(world);
     await rows(page).first().waitFor({ timeout: 30_000 });
     await page.keyboard.press('p');
     await page.getByRole('button', { name: 'Resume' }).waitFor();
@@ -440,23 +449,29 @@ async function sendHostile({ context, server }) {
   return name;
 }
 
-/** Replays a recording into the running server in the background; the page sees it arrive. */
-function replay(world) {
-  const child = spawn(process.env.AUDITNG_BIN, ['replay', process.env.AUDITNG_REPLAY, '--to', world.server.origin], { stdio: 'ignore' });
-  child.on('error', () => world.notes.push('the replay did not start'));
-  return child;
+/** Something that happens while the tail is watched: a program of our own seen by the kernel, else what a shipper sends. */
+async function makeEvents(world) {
+  if (world.server.kind === 'mock') return { again: () => undefined, stop: () => undefined, why: 'made-up events of the mock, not a real server' };
+  const off = await whyNoKernelAudit(world);
+  if (off === '') return runOwnProgram();
+  check(process.env.AUDITNG_LIVE !== 'require', `a live exec is required, but ${off}`);
+  const again = () => void sendHostile(world);
+  again();
+  return { again, stop: () => undefined, why: `ignored: a new exec on this host (${off}); the tail watched events sent through _bulk` };
 }
 
-/** Something that happens while the tail is watched: a program with a name of its own as root, else the replay. */
-function makeEvents(world) {
-  if (world.server.kind === 'mock') return { again: () => undefined, stop: () => undefined, why: 'made-up events of the mock, not a real server' };
-  if (process.getuid?.() === 0 && process.env.AUDITNG_LIVE !== 'off') return runOwnProgram();
-  if (process.env.AUDITNG_REPLAY && process.env.AUDITNG_BIN) {
-    replay(world);
-    return { again: () => replay(world), stop: () => undefined, why: 'without kernel audit: the tail watched a replay, not this host' };
+/** Empty if an agent of this server reads the kernel's audit; else the reason. */
+async function whyNoKernelAudit({ context, server }) {
+  if (process.getuid?.() !== 0) return 'this test does not run as root';
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const agents = await (await context.request.get(`${server.origin}/api/agents`)).json();
+    const audit = agents.flatMap((agent) => agent.sources).find((source) => source.name.startsWith('audit'));
+    if (audit?.state === 'on' || audit?.state === 'degraded') return '';
+    if (audit) return `the audit source is ${audit.state}: ${audit.reason ?? 'no reason given'}`;
+    if (Date.now() > deadline) return 'no agent reports an audit source';
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  void sendHostile(world);
-  return { again: () => void sendHostile(world), stop: () => undefined, why: 'without kernel audit: the tail watched events sent through _bulk, not this host' };
 }
 
 function runOwnProgram() {
