@@ -87,6 +87,8 @@ pub(super) struct Core {
     /// Ids that the store may not find yet: foreign ones, and ours of epochs that are no longer kept.
     unindexed: HashMap<u128, (IngestSeq, Instant)>,
     pending: Vec<Pending>,
+    /// Failed fsyncs so far. What was learnt of the state before one may hold events that are void since.
+    pub(super) failures: u64,
     stopping: bool,
 }
 
@@ -119,7 +121,7 @@ const ASK: Duration = Duration::from_secs(10);
 
 impl Core {
     pub(super) fn new(dedupe: Dedupe, wal: Writer) -> Self {
-        Self { dedupe, wal, unindexed: HashMap::new(), pending: Vec::new(), stopping: false }
+        Self { dedupe, wal, unindexed: HashMap::new(), pending: Vec::new(), failures: 0, stopping: false }
     }
 
     /// Notes ids that the store may not find yet.
@@ -355,6 +357,7 @@ impl Gate {
         tracing::error!(%error, "fsync of the log failed; the bodies that waited for it are refused");
         self.counts.sync_failures.fetch_add(1, Ordering::Relaxed);
         let mut core = self.lock();
+        core.failures += 1;
         group.append(&mut core.pending);
         for pending in &group {
             take_back(&mut core, &pending.marked, &pending.asked);

@@ -145,9 +145,29 @@ pub(super) fn each_accepted(
 /// Trims the log behind the store, and keeps the snapshots that make it trimmable.
 #[derive(Default)]
 struct Tender {
-    snapshot: Option<(IngestSeq, Vec<u8>)>,
+    snapshot: Option<Held>,
     retained: Option<Instant>,
     failed: bool,
+}
+
+/// A snapshot that waits until everything it holds is durable.
+struct Held {
+    as_of: IngestSeq,
+    failures: u64,
+    bytes: Vec<u8>,
+}
+
+impl Held {
+    fn take(gate: &Gate) -> Self {
+        let core = gate.lock();
+        let as_of = IngestSeq(core.wal.next().0 - 1);
+        Self { as_of, failures: core.failures, bytes: snapshot::write(&core.dedupe, as_of) }
+    }
+
+    /// After a failed fsync, other events may have its sequences: then it says that some are there which are not.
+    fn is_void(&self, gate: &Gate) -> bool {
+        gate.lock().failures != self.failures
+    }
 }
 
 /// Retention is looked at this often.
@@ -179,14 +199,14 @@ impl Tender {
 
     /// A snapshot taken in one round is written in a later one, when everything it holds is durable.
     fn trim(&mut self, gate: &Gate, committed: IngestSeq) {
-        match self.snapshot.take() {
-            None => {
-                let core = gate.lock();
-                let as_of = IngestSeq(core.wal.next().0 - 1);
-                self.snapshot = Some((as_of, snapshot::write(&core.dedupe, as_of)));
-            }
-            Some((as_of, bytes)) if as_of > gate.hot.durable() => self.snapshot = Some((as_of, bytes)),
-            Some((_, bytes)) => self.save(gate, committed, &bytes),
+        let Some(held) = self.snapshot.take().filter(|held| !held.is_void(gate)) else {
+            self.snapshot = Some(Held::take(gate));
+            return;
+        };
+        if held.as_of > gate.hot.durable() {
+            self.snapshot = Some(held);
+        } else {
+            self.save(gate, committed, &held.bytes);
         }
     }
 
@@ -206,13 +226,9 @@ impl Tender {
 
     /// Once more at the end, so that the next start has nothing to play.
     fn finish(&mut self, gate: &Gate, store: &dyn Store) {
-        let (as_of, bytes) = {
-            let core = gate.lock();
-            let as_of = IngestSeq(core.wal.next().0 - 1);
-            (as_of, snapshot::write(&core.dedupe, as_of))
-        };
-        if as_of <= gate.hot.durable() {
-            self.save(gate, store.committed_through(), &bytes);
+        let held = Held::take(gate);
+        if held.as_of <= gate.hot.durable() {
+            self.save(gate, store.committed_through(), &held.bytes);
         }
     }
 }
