@@ -117,10 +117,11 @@ impl Shared {
         let finished = self.writers().take_finished(self);
         let mut result = Ok(());
         for sealing in finished {
+            let name = sealing.name();
             let done = sealing.run();
-            self.writers().sealed(&sealing.name());
+            self.writers().sealed(&name);
             if let Err(reason) = done {
-                tracing::warn!(window = %sealing.name(), reason, "could not seal, trying again later");
+                tracing::warn!(window = %name, reason, "could not seal, trying again later");
                 result = Err(reason);
             }
         }

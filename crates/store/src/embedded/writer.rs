@@ -74,6 +74,8 @@ struct Writer {
     /// Events of the bucket at or below this order are committed, here or in an earlier part.
     floor: u64,
     failures: u32,
+    /// A commit is on disk that searches do not see yet, since it could not be opened.
+    unseen: bool,
     used: u64,
 }
 
@@ -104,7 +106,7 @@ impl Writers {
     }
 
     pub(super) fn has_pending(&self) -> bool {
-        self.open.iter().any(|writer| !writer.pending.is_empty())
+        self.open.iter().any(|writer| writer.behind().is_some())
     }
 
     fn pending_bytes(&self) -> usize {
@@ -113,8 +115,7 @@ impl Writers {
 
     /// Everything up to here is committed.
     pub(super) fn committed(&self) -> u64 {
-        let firsts = self.open.iter().filter_map(|writer| writer.pending.first());
-        firsts.map(|first| first.seq.0.saturating_sub(1)).min().unwrap_or(self.appended)
+        self.open.iter().filter_map(Writer::behind).min().unwrap_or(self.appended)
     }
 
     /// Takes a batch; what was taken before is passed over.
@@ -133,10 +134,14 @@ impl Writers {
             let writer = &mut self.open[at];
             if accepted.seq.0 > writer.floor {
                 let before = writer.pending_bytes;
-                writer.add(shared, &mut self.splitter, accepted)?;
+                writer.add(shared, &mut self.splitter, accepted);
                 pending_bytes += writer.pending_bytes.saturating_sub(before);
             }
+            // Kept from here on, whatever the index says: given again, it is passed over.
             self.appended = accepted.seq.0;
+            if writer.handful.len() >= HANDFUL && writer.hand_over().is_err() {
+                writer.recover(shared)?;
+            }
         }
         for at in 0..self.open.len() {
             if self.open[at].hand_over().is_err() {
@@ -160,7 +165,7 @@ impl Writers {
                 return Ok(at);
             }
             self.commit_one(shared, at)?;
-            self.open.swap_remove(at);
+            self.open.swap_remove(at).close();
         }
         if self.open.len() >= MOST_WRITERS {
             self.close_oldest(shared)?;
@@ -185,7 +190,7 @@ impl Writers {
         let oldest = self.open.iter().enumerate().min_by_key(|(_, writer)| writer.used).map(|(at, _)| at);
         let Some(at) = oldest else { return Ok(()) };
         self.commit_one(shared, at)?;
-        self.open.swap_remove(at);
+        self.open.swap_remove(at).close();
         Ok(())
     }
 
@@ -199,16 +204,17 @@ impl Writers {
 
     fn commit_one(&mut self, shared: &Shared, at: usize) -> Result<(), AppendError> {
         let others = self.open.iter().enumerate().filter(|(other, _)| *other != at);
-        let firsts = others.filter_map(|(_, writer)| writer.pending.first()).map(|first| first.seq.0.saturating_sub(1));
-        let through = firsts.min().unwrap_or(self.appended);
+        let through = others.filter_map(|(_, writer)| writer.behind()).min().unwrap_or(self.appended);
         let writer = &mut self.open[at];
-        if writer.pending.is_empty() {
+        if writer.behind().is_none() {
             return Ok(());
         }
         if let Err(reason) = writer.try_commit(through) {
             tracing::warn!(window = writer.window.label(), reason, "commit failed, writing again");
             writer.recover(shared)?;
             if let Err(reason) = writer.try_commit(through) {
+                // After a failed commit tantivy's writer has lost its documents and would commit without them.
+                finish(writer.writer.take());
                 return Err(writer.give_up(shared, &reason));
             }
         }
@@ -236,15 +242,13 @@ impl Writers {
             if summary.sealed || !due || window.failure().is_some() || self.sealing.contains(&name) {
                 continue;
             }
-            match self.open.iter().position(|writer| writer.window.name == name) {
-                Some(at) if self.commit_one(shared, at).is_ok() => {
-                    self.open.swap_remove(at);
-                }
+            let writer = match self.open.iter().position(|writer| writer.window.name == name) {
+                Some(at) if self.commit_one(shared, at).is_ok() => self.open.swap_remove(at).writer,
                 Some(_) => continue,
-                None => {}
-            }
+                None => None,
+            };
             self.sealing.insert(name);
-            finished.push(Sealing { window: window.clone() });
+            finished.push(Sealing { window: window.clone(), writer });
         }
         finished
     }
@@ -309,15 +313,21 @@ impl Writer {
             handful: Vec::with_capacity(HANDFUL),
             floor,
             failures: 0,
+            unseen: false,
             used,
         })
+    }
+
+    fn close(self) {
+        finish(self.writer);
     }
 
     fn is_full(&self, shared: &Shared) -> bool {
         shared.is_full(&self.summary, &self.window)
     }
 
-    fn add(&mut self, shared: &Shared, splitter: &mut Splitter, accepted: &Accepted) -> Result<(), AppendError> {
+    /// Keeps an event until its commit, and makes its document.
+    fn add(&mut self, shared: &Shared, splitter: &mut Splitter, accepted: &Accepted) {
         let doc = splitter.split(&self.fields, accepted);
         if accepted.seq.0.is_multiple_of(CHECK_EVERY) {
             self.check(&shared.rebuild_errors, &doc, accepted);
@@ -327,10 +337,6 @@ impl Writer {
         self.pending_bytes += doc.bytes() / 2;
         self.pending.push(accepted.clone());
         self.handful.push(UserOperation::Add(doc));
-        if self.handful.len() >= HANDFUL && self.hand_over().is_err() {
-            self.recover(shared)?;
-        }
-        Ok(())
     }
 
     /// Rebuilds what was split and compares. A difference is a fault of ours: it is counted and named, the event is kept.
@@ -353,20 +359,36 @@ impl Writer {
         self.writer.as_mut().ok_or_else(|| "the window's writer could not be opened again".to_owned())
     }
 
+    /// Up to which order everything of this window is durable and seen; `None`: all of it is.
+    fn behind(&self) -> Option<u64> {
+        let pending = self.pending.first().map(|first| first.seq.0.saturating_sub(1));
+        pending.into_iter().chain(self.unseen.then(|| self.window.summary().seq)).min()
+    }
+
     fn try_commit(&mut self, through: u64) -> Result<(), String> {
         let text = |error: tantivy::TantivyError| error.to_string();
+        if self.pending.is_empty() {
+            return self.show();
+        }
         self.hand_over()?;
         self.summary.through = through;
         let payload = serde_json::to_string(&self.summary).map_err(|error| error.to_string())?;
         let mut prepared = self.writer()?.prepare_commit().map_err(text)?;
         prepared.set_payload(&payload);
         prepared.commit().map_err(text)?;
-        self.window.refresh(&self.index, self.summary.clone())?;
         self.pending.clear();
         self.pending_bytes = 0;
         self.floor = self.summary.seq;
         self.failures = 0;
+        self.unseen = true;
         self.wait_for_merges();
+        self.show()
+    }
+
+    /// Lets searches see the last commit.
+    fn show(&mut self) -> Result<(), String> {
+        self.window.refresh(&self.index, self.summary.clone())?;
+        self.unseen = false;
         Ok(())
     }
 
@@ -384,8 +406,11 @@ impl Writer {
     /// Starts again at the last commit and writes the pending events once more.
     fn recover(&mut self, shared: &Shared) -> Result<(), AppendError> {
         self.failures += 1;
-        let again = self.restart();
-        again.map_err(|reason| self.give_up(shared, &reason))
+        self.restart().map_err(|reason| {
+            // Half of the pending events may be in it: the next try begins anew.
+            finish(self.writer.take());
+            self.give_up(shared, &reason)
+        })
     }
 
     fn restart(&mut self) -> Result<(), String> {
@@ -393,9 +418,10 @@ impl Writer {
         self.reopen()?;
         let committed = window::committed_summary(&self.window.folder)?;
         self.pending.retain(|accepted| accepted.seq.0 > committed.seq);
-        self.window.refresh(&self.index, committed.clone())?;
         self.floor = self.floor.max(committed.seq);
         self.summary = committed;
+        self.unseen = true;
+        self.show()?;
         let mut splitter = Splitter::default();
         for at in 0..self.pending.len() {
             let doc = splitter.split(&self.fields, &self.pending[at]);
@@ -410,7 +436,7 @@ impl Writer {
 
     fn reopen(&mut self) -> Result<(), String> {
         // The old writer holds the folder's lock: it goes before a new one takes it.
-        self.writer = None;
+        finish(self.writer.take());
         self.index = window::open_index(&self.window.folder)?;
         let writer = start(&self.index, self.window.name.stream, false).map_err(|error| error.to_string())?;
         self.writer = Some(writer);
@@ -431,6 +457,8 @@ impl Writer {
 /// A window that is over, on its way to one segment.
 pub(super) struct Sealing {
     window: Arc<Window>,
+    /// The writer that the window had until now, its merges perhaps still running.
+    writer: Option<IndexWriter<Doc>>,
 }
 
 impl Sealing {
@@ -439,7 +467,8 @@ impl Sealing {
     }
 
     /// Joins the segments and writes `window.json`. Runs without any lock: nothing else writes here.
-    pub(super) fn run(&self) -> Result<(), String> {
+    pub(super) fn run(mut self) -> Result<(), String> {
+        finish(self.writer.take());
         let text = |error: tantivy::TantivyError| error.to_string();
         let folder = &self.window.folder;
         let mut summary = window::committed_summary(folder)?;
@@ -451,10 +480,36 @@ impl Sealing {
         }
         writer.garbage_collect_files().wait().map_err(text)?;
         writer.wait_merging_threads().map_err(text)?;
+        sweep(folder, &index);
         summary.sealed = true;
         let json = serde_json::to_vec(&summary).map_err(|error| error.to_string())?;
         window::write_durably(&folder.join("window.json"), &json).map_err(|error| error.to_string())?;
         self.window.refresh(&index, summary)
+    }
+}
+
+/// Lets running merges end before the writer goes. Merges that outlive their writer would leave files that nobody lists.
+fn finish(writer: Option<IndexWriter<Doc>>) {
+    if let Some(error) = writer.and_then(|writer| writer.wait_merging_threads().err()) {
+        // What was committed is not concerned; what was not is written again or is in the log.
+        tracing::debug!(%error, "a window's writer ended with an error");
+    }
+}
+
+/// Removes files of segments that the index does not have: what a merge leaves behind that was cut off.
+fn sweep(folder: &Path, index: &Index) {
+    let (Ok(ids), Ok(files)) = (index.searchable_segment_ids(), fs::read_dir(folder)) else { return };
+    let known: HashSet<String> = ids.iter().map(|id| id.uuid_string()).collect();
+    for path in files.flatten().map(|file| file.path()) {
+        let stem =
+            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next()).unwrap_or("");
+        let of_segment = stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if of_segment && !known.contains(stem) {
+            tracing::info!(file = %path.display(), "removing what a merge left behind");
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(file = %path.display(), %error, "could not remove it");
+            }
+        }
     }
 }
 

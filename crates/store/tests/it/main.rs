@@ -54,3 +54,11 @@ fn total(store: &dyn Store) -> u64 {
     let search = Search { size: 0, track_total: u64::MAX, ..Search::default() };
     store.search(&search, &context()).unwrap().total.value
 }
+
+/// Whether the store holds exactly the orders `1..to`, each once. Says which are wrong, not all.
+fn assert_each_once(store: &dyn Store, to: u64) {
+    let orders = orders(store);
+    let mut expected = 1..to;
+    let wrong: Vec<u64> = orders.iter().copied().filter(|&order| expected.next() != Some(order)).take(5).collect();
+    assert!(wrong.is_empty() && orders.len() as u64 == to - 1, "{} orders, wrong from {wrong:?} on", orders.len());
+}

@@ -168,3 +168,23 @@ fn a_folder_left_by_a_crash_does_not_stop_the_start() {
     engine.commit().unwrap();
     assert_eq!(total(&engine), 9);
 }
+
+#[test]
+fn a_sealed_window_has_the_files_of_one_segment_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    for from in (1..1200).step_by(60) {
+        // Every eighth commit starts a merge; the last is running when the window is sealed.
+        engine.append(&(from..from + 60).map(|seq| at(seq * 3, Some(NOW), NOW)).collect::<Vec<_>>()).unwrap();
+        engine.commit().unwrap();
+    }
+    engine.seal_all().unwrap();
+    let window = folder.path().join("audit/2026-11-24-0");
+    let names = fs::read_dir(window).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let segments: std::collections::BTreeSet<String> = names
+        .filter_map(|name| name.split_once('.').map(|(stem, _)| stem.to_owned()))
+        .filter(|stem| stem.len() == 32)
+        .collect();
+    assert_eq!(segments.len(), 1);
+    assert_eq!(total(&engine), 1200);
+}
