@@ -16,7 +16,7 @@ use clap::Parser;
 /// Chores of the house.
 #[derive(Parser)]
 enum Chore {
-    /// Rewrites the generated tables of crate `audit` from the kernel headers of this machine.
+    /// Rewrites the generated tables of crate `audit` from the kernel headers in $AUDITNG_KERNEL_HEADERS.
     Tables,
     /// Runs the tests against the live kernel, one at a time; AUDITNG_LIVE=require turns a skip into a failure.
     Live,
