@@ -2,7 +2,7 @@
 //! waiting for a signal.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::time::Duration;
@@ -130,7 +130,11 @@ impl Signals {
 /// Logs go to standard error; `AUDITNG_LOG` chooses what (`info` by default).
 pub(super) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("AUDITNG_LOG").unwrap_or_else(|_| "info".into());
-    let writer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let writer = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
     // A second subscriber is refused; the first one stays, which is what is wanted.
     drop(writer.try_init());
 }
