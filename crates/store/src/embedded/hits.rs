@@ -234,6 +234,10 @@ impl Local<'_> {
             None => None,
         };
         let mut chosen: Vec<(i64, u32)> = Vec::new();
+        // They share the key of the event to go on after; only their ids, compared later, tell which of them follow it.
+        // So they never count as chosen: a cut that counted them would leave a page short, and other segments would fill
+        // it with worse documents.
+        let mut beside: Vec<u32> = Vec::new();
         let mut worst: Option<i64> = None;
         let mut keys = Vec::new();
         let mut batch = Vec::with_capacity(STRIDE);
@@ -250,16 +254,21 @@ impl Local<'_> {
                 if worst.is_some_and(|worst| key > worst) || !self.within(key, start, limit) {
                     continue;
                 }
-                chosen.push((key, doc));
+                if start.is_some_and(|start| key == start.key) {
+                    beside.push(doc);
+                } else {
+                    chosen.push((key, doc));
+                }
             }
             if chosen.len() > 4 * best.wanted + STRIDE {
                 worst = Some(self.cut(best.wanted, segment, &mut chosen)?);
             }
         }
-        if chosen.len() > best.wanted && best.after.is_none() {
+        if chosen.len() > best.wanted {
             self.cut(best.wanted, segment, &mut chosen)?;
         }
-        Ok(chosen.into_iter().map(|(_, doc)| doc).collect())
+        beside.extend(chosen.into_iter().map(|(_, doc)| doc));
+        Ok(beside)
     }
 
     /// Keys as ranks: smaller is better.

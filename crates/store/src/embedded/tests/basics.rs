@@ -75,6 +75,36 @@ fn the_newest_come_first_and_pages_do_not_repeat() {
 }
 
 #[test]
+fn pages_over_many_segments_lose_nothing() {
+    // Ten events a millisecond in three segments, one after the other in time, more in each than is compared at once.
+    let all: Vec<Event> = (0..30_000)
+        .map(|n| {
+            let mut event = event(n, "x");
+            event.remove(field::TIMESTAMP);
+            event.push_date(field::TIMESTAMP, Timestamp::from_millis(NOW + n / 10));
+            event
+        })
+        .collect();
+    let folder = TempDir::new().unwrap();
+    let engine = open(&folder);
+    for part in 0..3 {
+        let dealt = all.iter().skip(part * 10_000).take(10_000).cloned();
+        engine.append(&accepted(u64::try_from(part).unwrap() * 10_000 + 1, dealt)).unwrap();
+        engine.commit().unwrap();
+    }
+    let mut search = Search { size: 499, ..Search::default() };
+    let mut count = 0;
+    loop {
+        let answer = engine.search(&search, &context()).unwrap();
+        count += answer.hits.len();
+        assert!(answer.hits.len() == 499 || count == 30_000, "a short page after {count} events");
+        let Some(last) = answer.hits.last() else { break };
+        search.search_after = Some(last.sort.clone());
+    }
+    assert_eq!(count, 30_000);
+}
+
+#[test]
 fn what_was_committed_survives_and_is_not_taken_twice() {
     let folder = TempDir::new().unwrap();
     let events = accepted(1, (0..50).map(|n| event(n, "x")));
