@@ -284,6 +284,8 @@ export const steps = {
     });
     check(result.most > 0 && result.most <= 100, `${result.most} rows in the document`);
     check(/\d\d:\d\d:\d\d/.test(result.text), 'the last row is not drawn');
+    const all = Number(/[\d,]+/.exec(await total(page).textContent())[0].replaceAll(',', ''));
+    check(result.seconds > 55 || result.rows >= Math.min(all, 100_000), `only ${result.rows} of ${all} rows were reached`);
     world.notes.push(`${result.rows} rows in ${result.seconds.toFixed(1)} s, at most ${result.most} in the document, longest frame ${Math.round(result.worst)} ms`);
   },
 
