@@ -24,16 +24,6 @@ fn replay(server: &Server, file: &std::path::Path) -> Child {
     command.spawn().unwrap()
 }
 
-/// Waits until the server has taken more than `enough` events, or the child has ended.
-fn under_way(server: &Server, enough: u64, child: &mut Child) -> bool {
-    eventually("the replay gets on", Duration::from_secs(120), || {
-        if child.try_wait().unwrap().is_some() {
-            return Some(false);
-        }
-        (server.count("") > enough).then_some(true)
-    })
-}
-
 fn complete(server: &Server) {
     let events = eventually("all events are searchable", Duration::from_secs(60), || {
         let count = server.count("event.dataset:auditng.audit");
@@ -49,36 +39,37 @@ fn complete(server: &Server) {
     assert_eq!(ran.out.lines().nth(1), Some("43073,43073,43073"), "{}", ran.err);
 }
 
+/// Waits until so many events are there, or the sender has ended (then all are).
+fn get_to(server: &Server, events: u64, sender: &mut Child) {
+    eventually("the replay gets on", Duration::from_secs(120), || {
+        (sender.try_wait().unwrap().is_some() || server.count("") >= events).then_some(())
+    });
+}
+
 #[test]
 fn the_server_killed_ten_times_and_the_sender_ten_times() {
     let Some(file) = testkit::recording("audit/real/host.log.zst") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(&folder.path().join("data"));
     let mut random = Random(20_261_124);
-    let mut kills = 0;
-    for round in 0..40 {
-        let mut sender = replay(&server, &file);
-        let killed = (0..5).any(|_| {
-            let more = server.count("") + random.below(EVENTS / 12);
-            if kills >= 20 || !under_way(&server, more, &mut sender) {
-                return false;
-            }
-            kills += 1;
-            if round % 2 == 0 {
-                server.kill_and_restart();
-                false
-            } else {
-                sender.kill().unwrap();
-                true
-            }
-        });
-        let ended = sender.wait().unwrap();
-        if !killed && ended.success() && kills >= 20 {
-            complete(&server);
-            return;
+    let mut sender = replay(&server, &file);
+    for kill in 1..=20 {
+        // Somewhere in the k-th twentieth, so that the kills spread over the whole log.
+        let part = EVENTS / 21;
+        get_to(&server, part * (kill - 1) + random.below(part), &mut sender);
+        if kill % 2 == 0 {
+            server.kill_and_restart();
+        } else {
+            sender.kill().unwrap();
+        }
+        // A sender that was killed, or that had nothing left to send, begins again.
+        if kill % 2 == 1 || sender.try_wait().unwrap().is_some() {
+            sender.wait().unwrap();
+            sender = replay(&server, &file);
         }
     }
-    panic!("only {kills} kills in 40 rounds");
+    assert!(sender.wait().unwrap().success());
+    complete(&server);
 }
 
 #[test]
