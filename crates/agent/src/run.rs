@@ -21,7 +21,7 @@ use crate::{ship, spool::disk};
 /// Losses become events at most this long after they were noticed.
 const SAY: Duration = Duration::from_secs(1);
 /// Of the time to stop, sources get this share (in tenths); the rest is for the spool and the last request.
-const SOURCES_TENTHS: u32 = 4;
+const SOURCES_TENTHS: u32 = 7;
 
 /// The agent; see [`Agent::start`].
 #[derive(Debug)]

@@ -24,6 +24,13 @@ pub(crate) struct CliFile {
     pub(crate) token: String,
 }
 
+impl CliFile {
+    /// Reads it, if it is one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
 /// An address and a token.
 pub(crate) struct Server {
     pub(crate) url: String,

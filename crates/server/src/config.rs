@@ -22,6 +22,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Allows to listen beyond loopback without TLS.
     pub insecure_http: bool,
+    /// Not a key of the file: the command line's token of the server that ran here before, which stays valid.
+    pub cli_token: Option<String>,
     /// A connection on which no whole request head comes for so long is closed.
     pub idle: Duration,
     /// Receiving events.
@@ -146,6 +148,7 @@ impl Default for Config {
             data_dir: PathBuf::from("/var/lib/auditng"),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9280)),
             insecure_http: false,
+            cli_token: None,
             idle: Duration::from_secs(75),
             ingest: Ingest {
                 body_bytes: 32 * MIB,

@@ -87,7 +87,8 @@ pub struct Running {
     pub admin_link: Option<String>,
     /// A token that may only write events, valid as long as this server runs.
     pub agent_token: String,
-    /// A token with role admin, valid as long as this server runs: for the command line of the person who started it.
+    /// A token with role admin for the command line of the person who started this server: [`Config::cli_token`] if there is
+    /// one, else a new one.
     pub cli_token: String,
     app: Arc<App>,
     data: DataDir,
@@ -146,12 +147,14 @@ impl Server {
         let ingest = Ingest::open(ingest_options(&config, &data), Arc::clone(&store)).map_err(failed("the log"))?;
         let runtime = runtime().map_err(failed("the runtime"))?;
         let (stopping, stop) = watch::channel(false);
+        let known_token = config.cli_token.clone();
         let app = Arc::new(app(config, exposure, &data, store, state, ingest, stop.clone()));
-        let tokens = ["agent", "cli"].into_iter().zip([Role::Ingest, Role::Admin]);
-        let tokens: Result<Vec<_>, _> = tokens.map(|(name, role)| app.state.internal_token(name, role)).collect();
-        let tokens = tokens.map_err(failed("the state"))?;
-        let [agent_token, cli_token] =
-            [0, 1].map(|at: usize| tokens.get(at).map_or_else(String::new, |token| token.secret.clone()));
+        let new_token = |name, role| app.state.internal_token(name, role).map_err(failed("the state"));
+        let agent_token = new_token("agent", Role::Ingest)?.secret;
+        let cli_token = match known_token.and_then(|text| app.state.adopt_token("cli", Role::Admin, &text)) {
+            Some(known) => known.secret,
+            None => new_token("cli", Role::Admin)?.secret,
+        };
         let url = format!("http://{}", reachable(address));
         let admin_link = admin_link(&app, &data, &url)?;
         runtime

@@ -15,7 +15,7 @@ use crate::exit::{Code, Failure, OrExit as _, Outcome};
 use crate::remote::{CLI_FILE, CliFile};
 
 /// Draining and stopping takes at most this long.
-pub(super) const STOP_WITHIN: Duration = Duration::from_millis(4_500);
+pub(super) const STOP_WITHIN: Duration = Duration::from_millis(4_800);
 
 pub(crate) fn run(arguments: &Serve) -> Outcome {
     log_to_stderr();
@@ -58,8 +58,11 @@ fn address(listen: &str) -> Result<SocketAddr, Failure> {
 }
 
 /// Starts the server and leaves `cli.json` for the command line.
-pub(super) fn start(config: Config) -> Result<Running, Failure> {
+pub(super) fn start(mut config: Config) -> Result<Running, Failure> {
     let folder = config.data_dir.clone();
+    // A command that waits for this server to come back goes on with the token it has.
+    config.cli_token =
+        fs::read_to_string(folder.join(CLI_FILE)).ok().and_then(|text| CliFile::parse(&text)).map(|left| left.token);
     let running = Server::start(config).map_err(|error| {
         let code = match error {
             StartError::Insecure(_) => Code::Usage,

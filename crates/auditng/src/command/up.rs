@@ -19,7 +19,7 @@ use crate::table::visible;
 /// A source that has not said by then whether it runs is shown as it stands.
 const SETTLE: Duration = Duration::from_secs(3);
 /// Of the time to stop, the server keeps at least so much for its own.
-const FOR_THE_SERVER: Duration = Duration::from_millis(1_500);
+const FOR_THE_SERVER: Duration = Duration::from_millis(800);
 
 pub(crate) fn run(arguments: &Up) -> Outcome {
     log_to_stderr();

@@ -60,6 +60,9 @@ impl Tokens {
     }
 }
 
+/// Characters of the 32 random bytes of a secret.
+const SECRET_LEN: usize = 43;
+
 /// Splits `ang_<id>_<secret>`.
 fn split(token: &str) -> Option<(&str, &str)> {
     token.strip_prefix("ang_")?.split_once('_')
@@ -84,6 +87,17 @@ impl State {
         let (token, new) = make(name, role, None, None)?;
         self.tokens.write().unwrap_or_else(PoisonError::into_inner).0.insert(token.id.clone(), token);
         Ok(new)
+    }
+
+    /// Takes on a token that an earlier process of this server made ([`Self::internal_token`]), so that who holds it can go
+    /// on after a restart. `None`: the text is no token of ours.
+    #[must_use]
+    pub fn adopt_token(&self, name: &str, role: Role, text: &str) -> Option<NewToken> {
+        let (id, secret) = split(text).filter(|(_, secret)| secret.len() >= SECRET_LEN)?;
+        let (id, hash) = (id.to_owned(), secret::hash(secret));
+        let token = Token { id: id.clone(), name: name.to_owned(), role, created: None, expires: None, hash };
+        self.tokens.write().unwrap_or_else(PoisonError::into_inner).0.insert(id.clone(), token);
+        Some(NewToken { secret: text.to_owned(), id })
     }
 
     /// Makes a token.
