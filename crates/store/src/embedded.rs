@@ -25,6 +25,7 @@ mod retention;
 mod schema;
 mod search;
 mod segment;
+mod sheet;
 mod source;
 mod split;
 mod values;

@@ -13,7 +13,7 @@ use tantivy::schema::document::{DeserializeError, DocumentDeserialize, DocumentD
 use super::rest::{self, Record};
 use super::schema::{Fields, Home, NUL};
 use super::segment::{Segment, Values};
-use super::split::{self, Doc};
+use super::split::{self, Parts};
 use crate::SearchError;
 
 /// Largest number of events that are rebuilt at once.
@@ -196,8 +196,8 @@ fn fill_column(
 }
 
 /// Rebuilds an event from what was split, before it is written: the self-check of the writer.
-pub(super) fn assemble(fields: &Fields, doc: &Doc) -> Event {
-    let mut draft = Draft::new(doc.rest().to_owned());
+pub(super) fn assemble(fields: &Fields, parts: &Parts) -> Event {
+    let mut draft = Draft::new(parts.rest().to_owned());
     let by_column: HashMap<_, _> = Field::all()
         .filter_map(|field| match fields.home(field) {
             Home::Here(column) => Some((column, field)),
@@ -205,7 +205,7 @@ pub(super) fn assemble(fields: &Fields, doc: &Doc) -> Event {
         })
         .collect();
     let mut id = String::new();
-    for (column, leaf) in doc.leaves() {
+    for (column, leaf) in parts.leaves() {
         if column == fields.agent {
             id = format!("{}-", text_of(&leaf));
         } else if column == fields.epoch {

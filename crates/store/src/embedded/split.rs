@@ -9,22 +9,23 @@ use schema::field::{self, Field, Kind};
 use schema::search::value::{Plain, is_present};
 use schema::{Event, EventId};
 use tantivy::schema::Field as Column;
-use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf};
+use tantivy::schema::document::ReferenceValueLeaf;
 
 use super::schema::{Fields, Home, MAX_KEY, MAX_TERM, NUL};
 use super::{rest, words};
 use crate::Accepted;
 
-/// A document as tantivy takes it: all text in one buffer.
+/// An event taken apart: all text of its cells in one buffer, the blob in another.
 #[derive(Debug, Default)]
-pub(super) struct Doc {
+pub(super) struct Parts {
     text: String,
     rest: String,
     cells: Vec<(Column, Cell)>,
 }
 
+/// A value for postings, a column, or the blob.
 #[derive(Clone, Copy, Debug)]
-enum Cell {
+pub(super) enum Cell {
     /// Bytes `start..end` of the text.
     Text(u32, u32),
     U64(u64),
@@ -52,6 +53,7 @@ enum Shape {
 /// Takes events apart; its buffers are used again.
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
+    parts: Parts,
     words: String,
     seen: words::Seen,
     tokens: String,
@@ -63,10 +65,10 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// The event for a window with these fields.
-    pub(super) fn split(&mut self, fields: &Fields, accepted: &Accepted) -> Doc {
+    pub(super) fn split(&mut self, fields: &Fields, accepted: &Accepted) -> &Parts {
         let event = &accepted.event;
-        let cells = Vec::with_capacity(event.entries().len() + 12);
-        let mut doc = Doc { cells, text: String::with_capacity(1536), rest: String::new() };
+        let mut doc = std::mem::take(&mut self.parts);
+        doc.clear();
         self.clear();
         for entry in event.entries() {
             self.place(fields, entry, &mut doc);
@@ -74,7 +76,8 @@ impl Splitter {
         self.write_rest(event, &mut doc);
         self.write_marks(fields, &mut doc);
         doc.cells.push((fields.ingest, Cell::U64(accepted.seq.0)));
-        doc
+        self.parts = doc;
+        &self.parts
     }
 
     fn clear(&mut self) {
@@ -85,7 +88,7 @@ impl Splitter {
         self.odd.clear();
     }
 
-    fn place(&mut self, fields: &Fields, entry: Entry<'_>, doc: &mut Doc) {
+    fn place(&mut self, fields: &Fields, entry: Entry<'_>, doc: &mut Parts) {
         if entry.field == field::EVENT_ID && self.place_id(fields, entry.value, doc) {
             return;
         }
@@ -109,7 +112,7 @@ impl Splitter {
     }
 
     /// Our own ids lie in three columns. Any other, and a second one, is a keyword.
-    fn place_id(&self, fields: &Fields, value: Value<'_>, doc: &mut Doc) -> bool {
+    fn place_id(&self, fields: &Fields, value: Value<'_>, doc: &mut Parts) -> bool {
         let Value::Text(text) = value else { return false };
         let first = !doc.cells.iter().any(|(column, _)| *column == fields.seq)
             && !self.in_rest.iter().any(|(field, _)| *field == field::EVENT_ID)
@@ -122,7 +125,7 @@ impl Splitter {
         true
     }
 
-    fn place_known(&mut self, column: Column, entry: Entry<'_>, doc: &mut Doc) -> Shape {
+    fn place_known(&mut self, column: Column, entry: Entry<'_>, doc: &mut Parts) -> Shape {
         let known = entry.field;
         if known.kind() == Kind::Flattened {
             return keyed(column, entry.key, entry.value, doc);
@@ -145,7 +148,7 @@ impl Splitter {
         if as_written { Shape::Regular } else { Shape::Reformed }
     }
 
-    fn place_text(&mut self, column: Column, text: &str, doc: &mut Doc) -> Shape {
+    fn place_text(&mut self, column: Column, text: &str, doc: &mut Parts) -> Shape {
         self.tokens.clear();
         let hashed = words::push_tokens(text, &mut self.tokens);
         if !self.tokens.is_empty() {
@@ -191,7 +194,7 @@ impl Splitter {
         self.in_rest.iter().any(|(field, key)| *field == entry.field && key == entry.key)
     }
 
-    fn write_rest(&self, event: &Event, doc: &mut Doc) {
+    fn write_rest(&self, event: &Event, doc: &mut Parts) {
         match event.exact() {
             Some((document, pushed)) => {
                 rest::push_document(document, &mut doc.rest);
@@ -208,7 +211,7 @@ impl Splitter {
         }
     }
 
-    fn write_marks(&self, fields: &Fields, doc: &mut Doc) {
+    fn write_marks(&self, fields: &Fields, doc: &mut Parts) {
         if !self.words.is_empty() {
             let cell = doc.keep(&self.words);
             doc.cells.push((fields.words, cell));
@@ -233,7 +236,7 @@ pub(super) fn odd_name(field: Field) -> &'static str {
 }
 
 /// Keeps a scalar under a key: `key NUL text`, and `NUL tag` behind the text of what is not a text.
-fn keyed(column: Column, key: &str, value: Value<'_>, doc: &mut Doc) -> Shape {
+fn keyed(column: Column, key: &str, value: Value<'_>, doc: &mut Parts) -> Shape {
     let Some(plain) = Plain::of(field::OTHER, value) else { return Shape::Hidden };
     if key.contains(NUL) || key.len() > MAX_KEY {
         return Shape::Odd;
@@ -284,16 +287,26 @@ fn place(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-impl Doc {
+impl Parts {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.rest.clear();
+        self.cells.clear();
+    }
+
     fn keep(&mut self, text: &str) -> Cell {
         let start = place(self.text.len());
         self.text.push_str(text);
         Cell::Text(start, place(self.text.len()))
     }
 
-    /// Bytes that it holds until it is written.
+    /// Bytes that it takes on a sheet.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + self.rest.len() + self.cells.len() * size_of::<(Column, Cell)>()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The blob.
@@ -301,56 +314,26 @@ impl Doc {
         &self.rest
     }
 
+    pub(super) fn cells(&self) -> &[(Column, Cell)] {
+        &self.cells
+    }
+
     /// Cells with their values.
     pub(super) fn leaves(&self) -> impl Iterator<Item = (Column, ReferenceValueLeaf<'_>)> {
-        self.cells.iter().map(|&(column, cell)| (column, self.leaf(cell)))
+        self.cells.iter().map(|&(column, cell)| (column, cell.leaf(&self.text, &self.rest)))
     }
+}
 
-    fn leaf(&self, cell: Cell) -> ReferenceValueLeaf<'_> {
-        match cell {
-            Cell::Text(start, end) => ReferenceValueLeaf::Str(&self.text[start as usize..end as usize]),
-            Cell::U64(value) => ReferenceValueLeaf::U64(value),
-            Cell::I64(value) => ReferenceValueLeaf::I64(value),
-            Cell::F64(value) => ReferenceValueLeaf::F64(value),
-            Cell::Bool(value) => ReferenceValueLeaf::Bool(value),
-            Cell::Rest => ReferenceValueLeaf::Str(&self.rest),
+impl Cell {
+    /// Its value in a document with this text and blob.
+    pub(super) fn leaf<'a>(self, text: &'a str, rest: &'a str) -> ReferenceValueLeaf<'a> {
+        match self {
+            Self::Text(start, end) => ReferenceValueLeaf::Str(&text[start as usize..end as usize]),
+            Self::U64(value) => ReferenceValueLeaf::U64(value),
+            Self::I64(value) => ReferenceValueLeaf::I64(value),
+            Self::F64(value) => ReferenceValueLeaf::F64(value),
+            Self::Bool(value) => ReferenceValueLeaf::Bool(value),
+            Self::Rest => ReferenceValueLeaf::Str(rest),
         }
-    }
-}
-
-/// A leaf as tantivy's document trait wants it.
-#[derive(Clone, Debug)]
-pub(super) struct Leaf<'a>(ReferenceValueLeaf<'a>);
-
-impl<'a> tantivy::schema::document::Value<'a> for Leaf<'a> {
-    type ArrayIter = std::iter::Empty<Self>;
-    type ObjectIter = std::iter::Empty<(&'a str, Self)>;
-
-    fn as_value(&self) -> ReferenceValue<'a, Self> {
-        ReferenceValue::Leaf(self.0.clone())
-    }
-}
-
-/// The cells of a [`Doc`] for tantivy.
-pub(super) struct Cells<'a> {
-    doc: &'a Doc,
-    at: std::slice::Iter<'a, (Column, Cell)>,
-}
-
-impl<'a> Iterator for Cells<'a> {
-    type Item = (Column, Leaf<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let &(column, cell) = self.at.next()?;
-        Some((column, Leaf(self.doc.leaf(cell))))
-    }
-}
-
-impl Document for Doc {
-    type Value<'a> = Leaf<'a>;
-    type FieldsValuesIter<'a> = Cells<'a>;
-
-    fn iter_fields_and_values(&self) -> Cells<'_> {
-        Cells { doc: self, at: self.cells.iter() }
     }
 }

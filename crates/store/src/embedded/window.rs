@@ -145,20 +145,36 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn add(&mut self, accepted: &Accepted) {
-        self.seq = self.seq.max(accepted.seq.0);
+    pub(super) fn add(&mut self, mark: &Mark) {
+        self.seq = self.seq.max(mark.seq);
         self.events += 1;
-        self.arrival = self.arrival.max(accepted.received.millis());
-        let mut untimed = true;
-        let times = accepted.event.all(TIMESTAMP).filter_map(|time| Plain::of(TIMESTAMP, time));
-        for time in times {
-            let Plain::Date(time) = time else { continue };
-            untimed = false;
-            let time = time.millis();
-            self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
-            self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
+        self.arrival = self.arrival.max(mark.arrival);
+        self.untimed |= mark.times.is_none();
+        if let Some((oldest, newest)) = mark.times {
+            self.oldest = Some(self.oldest.map_or(oldest, |time| time.min(oldest)));
+            self.newest = Some(self.newest.map_or(newest, |time| time.max(newest)));
         }
-        self.untimed |= untimed;
+    }
+}
+
+/// What a summary wants to know of one event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) seq: u64,
+    arrival: i64,
+    /// Smallest and largest `@timestamp` in ms.
+    times: Option<(i64, i64)>,
+}
+
+impl Mark {
+    pub(super) fn of(accepted: &Accepted) -> Self {
+        let mut times: Option<(i64, i64)> = None;
+        for time in accepted.event.all(TIMESTAMP).filter_map(|time| Plain::of(TIMESTAMP, time)) {
+            let Plain::Date(time) = time else { continue };
+            let time = time.millis();
+            times = Some(times.map_or((time, time), |(oldest, newest)| (oldest.min(time), newest.max(time))));
+        }
+        Self { seq: accepted.seq.0, arrival: accepted.received.millis(), times }
     }
 }
 

@@ -15,10 +15,11 @@ pub(super) fn push_tokens(text: &str, out: &mut String) -> bool {
 
 /// As [`push_tokens`], without tokens that were pushed since `seen` was empty. Some may come again.
 pub(super) fn push_new_tokens(text: &str, out: &mut String, seen: &mut Seen) -> bool {
+    let text = token::fold(text);
     let mut hashed = false;
-    for token in token::of(&token::fold(text)) {
+    let mut push = |token: &str| {
         if seen.again(token, out) {
-            continue;
+            return;
         }
         if token.len() > MAX_TOKEN {
             out.push_str(&format!("{:032x}#", hash(token.as_bytes())));
@@ -27,8 +28,29 @@ pub(super) fn push_new_tokens(text: &str, out: &mut String, seen: &mut Seen) -> 
             out.push_str(token);
         }
         out.push(' ');
+    };
+    if text.is_ascii() {
+        ascii_tokens(&text, push);
+    } else {
+        token::of(&text).for_each(&mut push);
     }
     hashed
+}
+
+/// As [`token::of`], without taking bytes for characters: nearly all text is ASCII.
+fn ascii_tokens<'a>(text: &'a str, mut each: impl FnMut(&'a str)) {
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if !byte.is_ascii_alphanumeric() {
+            if start < at {
+                each(&text[start..at]);
+            }
+            start = at + 1;
+        }
+    }
+    if start < text.len() {
+        each(&text[start..]);
+    }
 }
 
 /// Where tokens stand in a text of tokens: a small table by hash in which a later token displaces an earlier one. Paths,
@@ -101,6 +123,15 @@ mod tests {
             push_new_tokens(text, &mut out, &mut seen);
         }
         assert_eq!(out, "usr bin tool 7 usr 77 ");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn ascii_is_taken_apart_as_any_text(text in "[ -~\\t\\n]{0,60}") {
+            let mut tokens = Vec::new();
+            ascii_tokens(&text, |token| tokens.push(token));
+            proptest::prop_assert_eq!(tokens, token::of(&text).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Events into windows: one tantivy writer for each open window, commits, recovery, sealing.
 //!
-//! * An event is kept in memory until the commit that makes it durable. So a writer that fails (full disk, broken medium) is
-//!   thrown away, opened again at its last commit, and given its events again; nothing has to be asked for twice.
+//! * An event's document is kept in memory until the commit that makes it durable. So a writer that fails (full disk, broken medium) is
+//!   thrown away, opened again at its last commit, and given its documents again; nothing has to be asked for twice.
 //! * Each commit's payload says which ingest order the window has reached. Events reach a bucket in ingest order and a
 //!   part is closed before the next begins, so an event at or below the highest order committed in its bucket is there.
 //! * The first window of a day decides whether the day is cut into hours. An event so finds the same bucket after a crash.
@@ -23,17 +23,16 @@ use tantivy::{Index, IndexSettings};
 
 use super::merge::{self, Levels};
 use super::schema::{FORMAT, Fields};
-use super::split::{Doc, Splitter};
-use super::window::{self, Bucket, Name, Summary, Width, Window};
+use super::sheet::{Doc, FULL, Sheet};
+use super::split::{Parts, Splitter};
+use super::window::{self, Bucket, Mark, Name, Summary, Width, Window};
 use super::{Shared, source};
 use crate::{Accepted, AppendError};
 
 /// Open writers over all streams.
 const MOST_WRITERS: usize = 8;
 /// Uncommitted events in memory. Small commits cost: each writes its dictionaries, and each is merged more often.
-const MOST_PENDING_BYTES: usize = 128 << 20;
-/// Documents handed to tantivy's thread at once. It queues 10,000 handfuls before it makes us wait, so they are small.
-const HANDFUL: usize = 4;
+const MOST_PENDING_BYTES: usize = 192 << 20;
 /// One event in so many is rebuilt and compared before it is written.
 const CHECK_EVERY: u64 = 256;
 /// A writer that failed so often in a row has its window set aside.
@@ -68,9 +67,12 @@ struct Writer {
     fields: Arc<Fields>,
     /// Of committed and pending events together.
     summary: Summary,
-    pending: Vec<Accepted>,
+    /// Of events that no commit holds yet, in their order.
+    pending: Vec<Mark>,
+    /// Their documents, but for the last ones, which are still on the open sheet.
+    docs: Vec<Doc>,
+    sheet: Sheet,
     pending_bytes: usize,
-    handful: Vec<UserOperation<Doc>>,
     /// Events of the bucket at or below this order are committed, here or in an earlier part.
     floor: u64,
     failures: u32,
@@ -139,7 +141,7 @@ impl Writers {
             }
             // Kept from here on, whatever the index says: given again, it is passed over.
             self.appended = accepted.seq.0;
-            if writer.handful.len() >= HANDFUL && writer.hand_over().is_err() {
+            if writer.sheet.is_full() && writer.hand_over().is_err() {
                 writer.recover(shared)?;
             }
         }
@@ -309,8 +311,9 @@ impl Writer {
             writer: Some(writer),
             fields: Arc::new(fields),
             pending: Vec::new(),
+            docs: Vec::new(),
+            sheet: Sheet::default(),
             pending_bytes: 0,
-            handful: Vec::with_capacity(HANDFUL),
             floor,
             failures: 0,
             unseen: false,
@@ -326,31 +329,41 @@ impl Writer {
         shared.is_full(&self.summary, &self.window)
     }
 
-    /// Keeps an event until its commit, and makes its document.
+    /// Makes an event's document, which is kept until its commit.
     fn add(&mut self, shared: &Shared, splitter: &mut Splitter, accepted: &Accepted) {
-        let doc = splitter.split(&self.fields, accepted);
+        let parts = splitter.split(&self.fields, accepted);
         if accepted.seq.0.is_multiple_of(CHECK_EVERY) {
-            self.check(&shared.rebuild_errors, &doc, accepted);
+            self.check(&shared.rebuild_errors, parts, accepted);
         }
-        self.summary.add(accepted);
-        // The event that is kept takes about half of what its document took.
-        self.pending_bytes += doc.bytes() / 2;
-        self.pending.push(accepted.clone());
-        self.handful.push(UserOperation::Add(doc));
+        let mark = Mark::of(accepted);
+        self.summary.add(&mark);
+        self.pending_bytes += parts.bytes();
+        self.pending.push(mark);
+        self.sheet.push(parts);
     }
 
     /// Rebuilds what was split and compares. A difference is a fault of ours: it is counted and named, the event is kept.
-    fn check(&self, errors: &AtomicU64, doc: &Doc, accepted: &Accepted) {
-        if source::assemble(&self.fields, doc) != accepted.event {
+    fn check(&self, errors: &AtomicU64, parts: &Parts, accepted: &Accepted) {
+        if source::assemble(&self.fields, parts) != accepted.event {
             errors.fetch_add(1, Ordering::Relaxed);
             tracing::error!(seq = accepted.seq.0, "an event would not be rebuilt as it was accepted");
         }
     }
 
+    /// Gives tantivy what is on the open sheet.
     fn hand_over(&mut self) -> Result<(), String> {
-        if !self.handful.is_empty() {
-            let handful = std::mem::replace(&mut self.handful, Vec::with_capacity(HANDFUL));
-            self.writer()?.run(handful).map_err(|error| error.to_string())?;
+        let from = self.docs.len();
+        self.sheet.seal(&mut self.docs);
+        self.index_docs(from)
+    }
+
+    /// Gives tantivy the documents from one on.
+    fn index_docs(&mut self, from: usize) -> Result<(), String> {
+        let Some(writer) = &self.writer else {
+            return Err("the window's writer could not be opened again".to_owned());
+        };
+        for docs in self.docs[from..].chunks(FULL) {
+            writer.run(docs.iter().cloned().map(UserOperation::Add)).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -361,7 +374,7 @@ impl Writer {
 
     /// Up to which order everything of this window is durable and seen; `None`: all of it is.
     fn behind(&self) -> Option<u64> {
-        let pending = self.pending.first().map(|first| first.seq.0.saturating_sub(1));
+        let pending = self.pending.first().map(|first| first.seq.saturating_sub(1));
         pending.into_iter().chain(self.unseen.then(|| self.window.summary().seq)).min()
     }
 
@@ -377,6 +390,7 @@ impl Writer {
         prepared.set_payload(&payload);
         prepared.commit().map_err(text)?;
         self.pending.clear();
+        self.docs.clear();
         self.pending_bytes = 0;
         self.floor = self.summary.seq;
         self.failures = 0;
@@ -403,7 +417,7 @@ impl Writer {
         }
     }
 
-    /// Starts again at the last commit and writes the pending events once more.
+    /// Starts again at the last commit and gives it the pending documents once more.
     fn recover(&mut self, shared: &Shared) -> Result<(), AppendError> {
         self.failures += 1;
         self.restart().map_err(|reason| {
@@ -414,24 +428,18 @@ impl Writer {
     }
 
     fn restart(&mut self) -> Result<(), String> {
-        self.handful.clear();
+        self.sheet.seal(&mut self.docs);
         self.reopen()?;
         let committed = window::committed_summary(&self.window.folder)?;
-        self.pending.retain(|accepted| accepted.seq.0 > committed.seq);
+        let done = self.pending.partition_point(|mark| mark.seq <= committed.seq);
+        self.pending.drain(..done);
+        self.docs.drain(..done);
         self.floor = self.floor.max(committed.seq);
         self.summary = committed;
         self.unseen = true;
         self.show()?;
-        let mut splitter = Splitter::default();
-        for at in 0..self.pending.len() {
-            let doc = splitter.split(&self.fields, &self.pending[at]);
-            self.summary.add(&self.pending[at]);
-            self.handful.push(UserOperation::Add(doc));
-            if self.handful.len() >= HANDFUL {
-                self.hand_over()?;
-            }
-        }
-        self.hand_over()
+        self.pending.iter().for_each(|mark| self.summary.add(mark));
+        self.index_docs(0)
     }
 
     fn reopen(&mut self) -> Result<(), String> {
