@@ -470,7 +470,7 @@ async function whyNoKernelAudit({ context, server }) {
     const agents = await (await context.request.get(`${server.origin}/api/agents`)).json();
     const audit = agents.flatMap((agent) => agent.sources).find((source) => source.name.startsWith('audit'));
     if (audit?.state === 'on' || audit?.state === 'degraded') return '';
-    if (audit) return `the audit source is ${audit.state}: ${audit.reason ?? 'no reason given'}`;
+    if (audit && audit.reason !== 'not started') return `the audit source is ${audit.state}: ${audit.reason ?? 'no reason given'}`;
     if (Date.now() > deadline) return 'no agent reports an audit source';
     await new Promise((resolve) => setTimeout(resolve, 250));
   }

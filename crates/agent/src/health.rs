@@ -33,6 +33,8 @@ use serde::Serialize;
 pub struct Health {
     stages: Mutex<Vec<Arc<Counters>>>,
     sources: Mutex<Vec<Arc<Source>>>,
+    /// How often any source's state changed.
+    changes: Arc<AtomicU64>,
 }
 
 /// The counters of one stage. Counting is wait-free except for losses, which are rare.
@@ -64,6 +66,7 @@ pub const NOT_STARTED: &str = "not started";
 pub struct Source {
     name: &'static str,
     state: Mutex<(State, String)>,
+    changes: Arc<AtomicU64>,
 }
 
 /// Of a source.
@@ -131,9 +134,16 @@ impl Health {
         if let Some(found) = sources.iter().find(|source| source.name == name) {
             return Arc::clone(found);
         }
-        let made = Arc::new(Source { name, state: Mutex::new((State::Off, NOT_STARTED.to_owned())) });
+        let state = Mutex::new((State::Off, NOT_STARTED.to_owned()));
+        let made = Arc::new(Source { name, state, changes: Arc::clone(&self.changes) });
         sources.push(Arc::clone(&made));
         made
+    }
+
+    /// Grows whenever a source changes between on, off and degraded: a reason to tell the server before its time.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// All counts now. Stages are read one after the other, so the sums of a busy agent may differ by what is under way.
@@ -242,7 +252,10 @@ impl Lost {
 impl Source {
     /// Says how the source is doing; `reason` is for people and empty when all is well.
     pub fn set(&self, state: State, reason: impl Into<String>) {
-        *lock(&self.state) = (state, reason.into());
+        let before = std::mem::replace(&mut *lock(&self.state), (state, reason.into()));
+        if before.0 != state {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// How it is doing.
@@ -294,7 +307,9 @@ mod tests {
         let health = Health::default();
         health.stage("decode").taken(2);
         health.stage("decode").taken(3);
+        health.source("audit").set(State::Degraded, "multicast");
         health.source("audit").set(State::Degraded, "multicast only");
+        assert_eq!(health.changes(), 1);
         assert_eq!(
             serde_json::to_string(&health.snapshot()).unwrap(),
             r#"{"sources":[{"name":"audit","state":"degraded","reason":"multicast only"}],"counters":[{"stage":"decode","taken":5,"passed":0,"filtered":0,"lost":{}}]}"#

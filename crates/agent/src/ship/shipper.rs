@@ -21,6 +21,8 @@ use crate::health::{Counters, Health, Source, State};
 use crate::intake::{Stop, join_until};
 use crate::spool::{Reader, segment::Origin};
 
+/// Changes of sources are gathered for so long before the server is told.
+const SOON: Duration = Duration::from_secs(1);
 /// The longest the thread stands without looking around.
 const LOOK: Duration = Duration::from_secs(1);
 /// A body that a server calls malformed may have been cut on the way: a single event is refused for it only at this try.
@@ -91,6 +93,8 @@ struct Shipper {
     /// No request before this.
     not_before: Duration,
     heartbeat_at: Duration,
+    /// When the last heartbeat was, and how often sources had changed until then.
+    said: (Duration, u64),
     /// What the server last said about coming back.
     spread: Duration,
 }
@@ -119,6 +123,7 @@ impl Shipper {
             backoff: Backoff::new(options.backoff.0, options.backoff.1),
             not_before: Duration::ZERO,
             heartbeat_at: clock.monotonic(),
+            said: (Duration::ZERO, 0),
             spread: Duration::ZERO,
             queue: VecDeque::new(),
             later: Vec::new(),
@@ -142,7 +147,7 @@ impl Shipper {
                 continue;
             }
             self.client.look_back(now);
-            if now >= self.heartbeat_at {
+            if now >= self.heartbeat_at || self.something_changed(now) {
                 self.heartbeat();
                 continue;
             }
@@ -152,6 +157,11 @@ impl Shipper {
                 None => self.idle(now),
             }
         }
+    }
+
+    /// A source has gone on or off since the last heartbeat, which is a second old at least.
+    fn something_changed(&self, now: Duration) -> bool {
+        self.health.changes() != self.said.1 && now >= self.said.0 + SOON
     }
 
     fn idle(&mut self, now: Duration) {
@@ -369,6 +379,7 @@ impl Shipper {
 
     fn heartbeat(&mut self) {
         let interval = self.options.heartbeat;
+        self.said = (self.clock.monotonic(), self.health.changes());
         self.heartbeat_at = self.clock.monotonic() + interval * 4 / 5 + part(interval * 2 / 5, random());
         // Asking is part of connecting, also with nothing to ship.
         if self.kind() != Some(Kind::Auditng) {

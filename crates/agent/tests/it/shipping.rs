@@ -324,7 +324,8 @@ fn p13_a_server_away_for_a_while_gets_everything_and_high_first() {
     pipe.assert_stored_once(&server.state);
     let bodies = server.state.bulks();
     let place = bodies.iter().position(|request| request.ids().contains(&urgent[9])).unwrap();
-    assert!(place < bodies.len() - 10, "high came in body {place} of {}", bodies.len());
+    // Behind the 20 that were refused: what was under way may go first, the rest of `low` may not.
+    assert!(place < 24, "high came in body {place} of {}", bodies.len());
 }
 
 #[test]
