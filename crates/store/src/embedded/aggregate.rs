@@ -83,7 +83,8 @@ impl<'a> Aggregator<'a> {
         if self.named.is_empty() || docs.is_empty() {
             return Ok(());
         }
-        let docs: Vec<u32> = docs.iter().collect();
+        let all = docs.len() == u64::from(segment.documents());
+        let docs: Vec<u32> = if all { (0..segment.documents()).collect() } else { docs.iter().collect() };
         let decoded = HashMap::new();
         let mut pass = Pass { segment, stream, context: self.context, limits: &mut self.limits, decoded };
         for (collector, named) in self.collectors.iter_mut().zip(self.named) {

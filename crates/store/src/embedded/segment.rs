@@ -11,7 +11,7 @@ use schema::field::{self, Field, Kind};
 use schema::search::FieldRef;
 use schema::{EventId, IngestSeq};
 use tantivy::columnar::column_index::ColumnIndex;
-use tantivy::columnar::{Column, StrColumn};
+use tantivy::columnar::{Column, ColumnValues, StrColumn};
 use tantivy::index::SegmentReader;
 use tantivy::postings::{BlockSegmentPostings, TermInfo};
 use tantivy::schema::IndexRecordOption;
@@ -349,6 +349,17 @@ impl Values {
             Self::Double(column) => column.values.num_vals() == 0,
             Self::Bool(column) => column.values.num_vals() == 0,
         }
+    }
+}
+
+/// Reads the values of documents, which ascend, from a column in which each has one. A stretch without gaps is unpacked at
+/// once, several times quicker than value by value.
+pub(super) fn read<T: PartialOrd + 'static>(values: &dyn ColumnValues<T>, docs: &[u32], out: &mut [T]) {
+    match (docs.first(), docs.last()) {
+        (Some(&first), Some(&last)) if last.checked_sub(first).is_some_and(|gap| gap as usize + 1 == docs.len()) => {
+            values.get_range(u64::from(first), out);
+        }
+        _ => values.get_vals(docs, out),
     }
 }
 

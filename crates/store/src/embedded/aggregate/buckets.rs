@@ -20,7 +20,7 @@ use tantivy::columnar::ColumnIndex;
 
 use crate::SearchError;
 use crate::embedded::hits::Best;
-use crate::embedded::segment::{STRIDE, Values};
+use crate::embedded::segment::{self, STRIDE, Values};
 use crate::embedded::{query, search, values};
 
 /// A value as the key of a map: numbers that are equal are one key.
@@ -148,19 +148,17 @@ impl Collector {
         match (self, &named.aggregation) {
             (Self::Terms(groups), Aggregation::Terms(terms)) => groups.collect(terms, inner, docs, pass),
             (Self::Dates { groups, dates }, Aggregation::DateHistogram(spec)) => {
-                let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
-                for_each_whole(&spec.field, docs, pass, |doc, ms| by_key.extend(dates.key(ms).map(|key| (key, doc))))?;
-                collect_sorted(groups, by_key, inner, pass)
+                let mut runs = Runs::default();
+                for_each_whole(&spec.field, docs, pass, |doc, ms| runs.push(dates.key(ms), doc))?;
+                collect_runs(groups, &runs, inner, pass)
             }
             (Self::Histogram { groups }, Aggregation::Histogram { field, interval, offset, .. }) => {
-                let mut by_key: Vec<(i64, u32)> = Vec::with_capacity(docs.len());
+                let mut runs = Runs::default();
                 for_each_number(field, docs, pass, |doc, value| {
                     let number = values::number(value);
-                    if !number.is_nan() {
-                        by_key.push((step(number, *interval, *offset), doc));
-                    }
+                    runs.push((!number.is_nan()).then(|| step(number, *interval, *offset)), doc);
                 })?;
-                collect_sorted(groups, by_key, inner, pass)
+                collect_runs(groups, &runs, inner, pass)
             }
             (Self::Listed(groups), Aggregation::Range { field, ranges }) => {
                 collect_ranges(groups, field, ranges, inner, docs, pass)
@@ -259,7 +257,7 @@ fn for_each_whole(
         for batch in docs.chunks(STRIDE) {
             pass.context.check()?;
             if matches!(column.index, ColumnIndex::Full) {
-                column.values.get_vals(batch, &mut block[..batch.len()]);
+                segment::read(&*column.values, batch, &mut block[..batch.len()]);
                 batch.iter().zip(&block).for_each(|(&doc, &value)| each(doc, value));
             } else {
                 batch.iter().for_each(|&doc| column.values_for_doc(doc).for_each(|value| each(doc, value)));
@@ -290,7 +288,7 @@ fn for_each_number(
         for batch in docs.chunks(STRIDE) {
             pass.context.check()?;
             if matches!(column.index, ColumnIndex::Full) {
-                column.values.get_vals(batch, &mut block[..batch.len()]);
+                segment::read(&*column.values, batch, &mut block[..batch.len()]);
                 batch.iter().zip(&block).for_each(|(&doc, &value)| each(doc, &scalar(value)));
             } else {
                 batch.iter().for_each(|&doc| column.values_for_doc(doc).for_each(|value| each(doc, &scalar(value))));
@@ -315,27 +313,61 @@ fn milliseconds(value: &Scalar) -> Option<i64> {
     }
 }
 
-fn collect_sorted(
+/// Documents with their bucket, as they are read: neighbours mostly share it, so a stretch of them is one entry.
+#[derive(Default)]
+struct Runs {
+    docs: Vec<u32>,
+    /// Key, and where in `docs` the run ends.
+    ends: Vec<(i64, usize)>,
+}
+
+impl Runs {
+    /// Adds a document, which is not before the last one, to a bucket, or to none.
+    fn push(&mut self, key: Option<i64>, doc: u32) {
+        let Some(key) = key else { return };
+        let at = self.docs.len();
+        match self.ends.last_mut() {
+            // Two values of a document in one bucket count once.
+            Some((last, _)) if *last == key && self.docs.last() == Some(&doc) => return,
+            Some((last, end)) if *last == key => *end = at + 1,
+            _ => self.ends.push((key, at + 1)),
+        }
+        self.docs.push(doc);
+    }
+
+    /// The runs, those of a key side by side in the order of their documents.
+    fn by_key(&self) -> Vec<(i64, &[u32])> {
+        let mut start = 0;
+        let run = |&(key, end): &(i64, usize)| (key, &self.docs[std::mem::replace(&mut start, end)..end]);
+        let mut runs: Vec<(i64, &[u32])> = self.ends.iter().map(run).collect();
+        // It is stable.
+        runs.sort_by_key(|(key, _)| *key);
+        runs
+    }
+}
+
+fn collect_runs(
     groups: &mut BTreeMap<i64, Group>,
-    mut by_key: Vec<(i64, u32)>,
+    runs: &Runs,
     inner: &[Named],
     pass: &mut Pass<'_>,
 ) -> Result<(), SearchError> {
-    if !by_key.is_sorted() {
-        by_key.sort_unstable();
-    }
-    by_key.dedup();
-    let mut docs = Vec::new();
-    for run in by_key.chunk_by(|a, b| a.0 == b.0) {
-        docs.clear();
-        docs.extend(run.iter().map(|&(_, doc)| doc));
-        let key = run[0].0;
+    let mut joined: Vec<u32> = Vec::new();
+    for runs in runs.by_key().chunk_by(|a, b| a.0 == b.0) {
+        let (key, mut docs) = runs[0];
+        if runs.len() > 1 {
+            joined.clear();
+            runs.iter().for_each(|(_, run)| joined.extend_from_slice(run));
+            // A document with values in two buckets may have come back to the first.
+            joined.dedup();
+            docs = &joined;
+        }
         if let std::collections::btree_map::Entry::Vacant(place) = groups.entry(key) {
             pass.limits.bucket(0)?;
             place.insert(Group::new(inner)?);
         }
         if let Some(group) = groups.get_mut(&key) {
-            group.collect(inner, &docs, pass)?;
+            group.collect(inner, docs, pass)?;
         }
     }
     Ok(())

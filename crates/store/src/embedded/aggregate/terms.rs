@@ -349,7 +349,7 @@ fn for_each_ordinal(
         pass.context.check()?;
         match &ords.index {
             ColumnIndex::Full => {
-                ords.values.get_vals(batch, &mut block[..batch.len()]);
+                segment::read(&*ords.values, batch, &mut block[..batch.len()]);
                 batch.iter().zip(&block).for_each(|(&doc, &ord)| each(doc, ord));
             }
             ColumnIndex::Multivalued(_) => {
