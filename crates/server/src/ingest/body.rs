@@ -246,6 +246,10 @@ pub fn finish(event: &mut Event, id: &Id<'_>, node: AgentId, seq: IngestSeq, rec
     if event.get(field::EVENT_ID).is_none() {
         event.push_str(field::EVENT_ID, &name(id, node, seq));
     }
+    let suspect = event.time().is_some_and(|time| store::embedded::is_suspect(time, received));
+    if suspect && event.get(field::AUDITNG_TIME_SUSPECT).is_none() {
+        event.push_bool(field::AUDITNG_TIME_SUSPECT, true);
+    }
     event.push_date(field::EVENT_INGESTED, received);
     event.push_long(field::AUDITNG_INGEST_SEQ, i64::try_from(seq.0).unwrap_or(i64::MAX));
 }
