@@ -4,7 +4,7 @@
 //! JSON object at the end, so that runs can be compared; the seed is in it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,9 @@ pub(crate) struct Load {
     /// Events in a second of event time.
     #[arg(long, default_value_t = 1_000)]
     rate: u64,
+    /// A built program to measure, in place of building one.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Keep the data folder and say where it is.
     #[arg(long)]
     keep: bool,
@@ -40,10 +43,10 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn run(&self) -> Result<()> {
-        run("cargo", &["build", "--quiet", "--release", "--package", "auditng"])?;
+        let program = built(self.program.as_deref())?;
         let folder = tempfile::Builder::new().prefix("auditng-load-").tempdir()?;
         let data = folder.path().join("data");
-        let server = Server::start(&data)?;
+        let server = Server::start(&program, &data)?;
         let started = Instant::now();
         let sent_bytes = self.feed(&server)?;
         let received = started.elapsed();
@@ -127,6 +130,15 @@ impl Load {
     }
 }
 
+/// The release program: the one given, or one built now.
+pub(crate) fn built(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    run("cargo", &["build", "--quiet", "--release", "--package", "auditng"])?;
+    Ok(root().join("target/release/auditng"))
+}
+
 /// A release server of its own.
 struct Server {
     child: Child,
@@ -136,8 +148,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(data: &Path) -> Result<Self> {
-        let program = root().join("target/release/auditng");
+    fn start(program: &Path, data: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]).stdout(Stdio::null());
         let child = command.spawn().context("cannot start the server")?;

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-use crate::workspace::{root, run};
+use crate::load::built;
 
 /// Events in the recording; a copy's serials are shifted by so many.
 const EVENTS: u64 = 43_073;
@@ -23,6 +23,9 @@ pub(crate) struct Peers {
     /// How many copies of the recording.
     #[arg(long, default_value_t = 20)]
     copies: u64,
+    /// A built program to measure, in place of building one.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Runs of each; the best counts.
     #[arg(long, default_value_t = 5)]
     runs: u32,
@@ -31,14 +34,14 @@ pub(crate) struct Peers {
 impl Peers {
     pub(crate) fn run(&self) -> Result<()> {
         let recording = testkit::recording("audit/real/host.log.zst").context("the recording is what is measured")?;
-        run("cargo", &["build", "--quiet", "--release", "--package", "auditng"])?;
+        let program = built(self.program.as_deref())?;
         let text = String::from_utf8_lossy(&testkit::unpacked(&recording)?).into_owned();
         let folder = tempfile::tempdir()?;
         for (name, eoe) in [("without EOE", false), ("with EOE", true)] {
             let input = folder.path().join(format!("host-{eoe}.log"));
             let records = write_copies(&text, self.copies, eoe, &input)?;
             println!("{name}: {records} records, {} bytes", input.metadata()?.len());
-            for (who, mut command) in contestants(&input, folder.path())? {
+            for (who, mut command) in contestants(&program, &input, folder.path())? {
                 let mut best = f64::MAX;
                 for _ in 0..self.runs {
                     best = best.min(cpu_seconds_of(&mut command, &input)?);
@@ -50,10 +53,10 @@ impl Peers {
     }
 }
 
-fn contestants(input: &Path, folder: &Path) -> Result<Vec<(&'static str, Command)>> {
-    let mut ours = Command::new(root().join("target/release/auditng"));
+fn contestants(program: &Path, input: &Path, folder: &Path) -> Result<Vec<(&'static str, Command)>> {
+    let mut ours = Command::new(program);
     ours.arg("replay").arg(input).args(["--format", "raw", "--out", "/dev/null"]);
-    let mut bare = Command::new(root().join("target/release/auditng"));
+    let mut bare = Command::new(program);
     bare.arg("replay").arg(input).args(["--format", "raw", "--out", "/dev/null", "--no-original"]);
     let mut all = vec![("auditng replay", ours), ("auditng replay --no-original", bare)];
     if Path::new("/usr/sbin/laurel").exists() {
