@@ -56,7 +56,9 @@ pub(crate) fn tiny_buffer() {
     assert_eq!(status().pid, source.pid(), "still registered, or again");
     let said: Said = serde_json::from_str(&source.finish()).unwrap();
     assert!(said.lost("enobufs") > 0, "{:?}", said.lost);
-    assert!(said.missing() > 0, "nothing was lost: the test proves nothing");
+    // A record that the full backlog refuses uses no serial, one that is given up after failed sends leaves a gap: which of
+    // the two happens is a matter of timing.
+    assert!(said.missing() + said.lost("kernel-lost") > 0, "nothing was lost: the test proves nothing");
     assert_eq!(said.lost("serial-gap"), said.missing(), "{:?}", said.lost);
 }
 
@@ -79,7 +81,7 @@ pub(crate) fn stopped_reader() {
     // One more open each: the storm makes its file first.
     let emitted = per_second as u64 + count + after as u64 + 3;
     let lost = said.lost("serial-gap") + said.lost("kernel-lost");
-    assert!(said.missing() > 0, "nothing was lost: the test proves nothing");
+    assert!(lost > 0, "nothing was lost: the test proves nothing");
     assert_eq!(said.lost("serial-gap"), said.missing(), "{:?}", said.lost);
     // Among what was lost may be a few events that the kernel makes by itself, such as a BPF program that is unloaded.
     let accounted = said.storm + lost;
