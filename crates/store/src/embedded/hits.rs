@@ -49,9 +49,11 @@ impl Best {
         self.found.len() >= self.wanted
     }
 
-    /// Whether nothing that happened at or before `newest` (ms) can still come in, in an order by newest time first.
+    /// Whether nothing that happened at or before `newest` (ms) can still come in, in an order by newest time first. Where
+    /// events without a time come before all others, any window may hold one.
     pub(super) fn beats(&self, newest: Option<i64>) -> bool {
-        let by_time = self.sorts[0].field == FieldRef::Known(field::TIMESTAMP) && self.sorts[0].descending;
+        let first = &self.sorts[0];
+        let by_time = first.field == FieldRef::Known(field::TIMESTAMP) && first.descending && !first.missing_first;
         if self.wanted == 0 {
             return true;
         }
