@@ -61,13 +61,8 @@ fn contestants(program: &Path, input: &Path, folder: &Path) -> Result<Vec<(&'sta
     let mut all = vec![("auditng replay", ours), ("auditng replay --no-original", bare)];
     if Path::new("/usr/sbin/laurel").exists() {
         let config = folder.join("laurel.toml");
-        fs::write(
-            &config,
-            format!(
-                "directory = \"{0}\"\nstatusreport-period = 0\n[auditlog]\nfile = \"{0}/out.log\"\nsize = 10000000000\ngenerations = 1\n",
-                folder.display()
-            ),
-        )?;
+        let settings = "statusreport-period = 0\n[auditlog]\nfile = \"out.log\"\nsize = 10000000000\ngenerations = 1\n";
+        fs::write(&config, format!("directory = \"{}\"\n{settings}", folder.display()))?;
         let mut peer = Command::new("/usr/sbin/laurel");
         peer.arg("-c").arg(config);
         all.push(("laurel (its own JSON)", peer));
