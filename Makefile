@@ -20,7 +20,7 @@ check: ui   ## format, lints, house rules
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	cargo test --quiet --package xtask
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --quiet
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "check: cargo-deny is not installed; licences were checked by xtask, duplicates were not"; fi
 

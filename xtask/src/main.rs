@@ -1,4 +1,4 @@
-//! Chores of the house: `cargo xtask <chore>`. `cargo test -p xtask` holds the house rules ([`tidy`]).
+//! Chores of the house: `cargo xtask <chore>`. `cargo test -p xtask` holds the house rules (`tidy`).
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod browser;

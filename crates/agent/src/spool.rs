@@ -166,7 +166,7 @@ pub struct LaneStats {
     pub bytes: u64,
 }
 
-/// What the three ends share. Locks are taken one at a time, but for [`Shared::begin_epoch`]: intake, then core.
+/// What the three ends share. Locks are taken one at a time, but for the beginning of an epoch: intake, then core.
 struct Shared {
     options: Options,
     clock: Clock,

@@ -1,7 +1,7 @@
 //! Recorded audit data of any wrapping, in chunks of any size.
 //!
 //! [`Decoder`] takes bytes as they come from a file or pipe (already unpacked), finds out what they are from the first
-//! 64 KiB ([`detect`]), and gives events to a callback. Formats: auditd RAW and ENRICHED (mixed, with `node=`, behind
+//! 64 KiB ([`detect()`]), and gives events to a callback. Formats: auditd RAW and ENRICHED (mixed, with `node=`, behind
 //! syslog or kernel-log prefixes, CRLF, cut at either end) and captures of raw netlink frames.
 //!
 //! Promises: memory does not grow with the input; a line that is no record becomes an event with the text and the reason;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Promises:
-//! - [`check`] reads a whole file and reports **every** problem with line and column; what is right compiles all the
+//! - [`check()`] reads a whole file and reports **every** problem with line and column; what is right compiles all the
 //!   same.
 //! - The bytes are those that auditctl sends ([`encode`]), except where auditctl is silently wrong: then it is an
 //!   error here.

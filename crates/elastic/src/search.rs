@@ -63,7 +63,7 @@ pub fn query(json: &str, options: &Options<'_>) -> Result<Parsed, BadSearch> {
 /// Reads aggregations: `{"name": {"terms": {...}, "aggs": {...}}}`, and notes about them. Paths in errors begin with `aggs`.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub fn aggregations(json: &str, options: &Options<'_>) -> Result<(Vec<Named>, Vec<String>), BadSearch> {
     let (json, context) = (read(json, "aggs")?, Context::new(options));
     let named = aggregation::aggregations(&At::new(&json, "aggs"), &context, 1)?;
@@ -73,7 +73,7 @@ pub fn aggregations(json: &str, options: &Options<'_>) -> Result<(Vec<Named>, Ve
 /// Reads a sort: `[{"@timestamp": "desc"}, "host.name"]`.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub fn sort(json: &str, options: &Options<'_>) -> Result<Vec<Sort>, BadSearch> {
     let (json, context) = (read(json, "sort")?, Context::new(options));
     sort::sort(&At::new(&json, "sort"), &context)
@@ -82,7 +82,7 @@ pub fn sort(json: &str, options: &Options<'_>) -> Result<Vec<Sort>, BadSearch> {
 /// Reads the sort values of a hit, to go on after it: one for each key of the sort (empty: newest first), and the event's id.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub fn search_after(json: &str, sort: &[Sort]) -> Result<Vec<Scalar>, BadSearch> {
     let json = read(json, "search_after")?;
     sort::search_after(&At::new(&json, "search_after"), sort)
@@ -91,7 +91,7 @@ pub fn search_after(json: &str, sort: &[Sort]) -> Result<Vec<Scalar>, BadSearch>
 /// Reads the body of `_search`.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub fn body(json: &str, options: &Options<'_>) -> Result<Body, BadSearch> {
     let (json, context) = (read(json, "")?, Context::new(options));
     let (search, source) = body::body(&At::new(&json, ""), &context)?;

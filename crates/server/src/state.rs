@@ -1,7 +1,7 @@
 //! What people change: users, sessions, tokens, saved searches, the journal, and what agents last said of themselves.
 //!
 //! SQLite in WAL mode, `synchronous = FULL`, one thread that owns the connection; everybody else sends it closures. Secrets
-//! are stored hashed. Tokens and sessions are looked up in memory ([`Keys`]), so a request costs no query, and what is
+//! are stored hashed. Tokens and sessions are looked up in memory (`Keys`), so a request costs no query, and what is
 //! revoked is revoked at once.
 //!
 //! A database that is damaged is set aside at start, and the nightly copy takes its place.

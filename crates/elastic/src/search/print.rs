@@ -6,7 +6,7 @@ use schema::search::{
 };
 use serde_json::{Map, Value, json};
 
-/// A query as JSON. Read back by [`super::query`] it is the same query.
+/// A query as JSON. Read back by [`super::query()`] it is the same query.
 #[must_use]
 pub fn print_query(query: &Query) -> Value {
     match query {
@@ -270,7 +270,7 @@ fn print_sort(sort: &[Sort]) -> Value {
 }
 
 /// A whole search as the body of `_search`: streams become index names, which stand elsewhere; the time range becomes a
-/// filter. Read back by [`super::body`] it is the same search if it had no time range.
+/// filter. Read back by [`super::body()`] it is the same search if it had no time range.
 #[must_use]
 pub fn print_search(search: &Search) -> Value {
     let mut filters = vec![print_query(&search.query)];
