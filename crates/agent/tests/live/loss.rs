@@ -85,10 +85,11 @@ pub(crate) fn stopped_reader() {
     let lost = said.lost("serial-gap") + said.lost("kernel-lost");
     assert!(lost > 0, "nothing was lost: the test proves nothing");
     assert_eq!(said.lost("serial-gap"), said.missing(), "{:?}", said.lost);
-    // Among what was lost may be a few events that the kernel makes by itself, such as a BPF program that is unloaded.
+    // At either edge of the hole an event may have lost its SYSCALL record alone: it arrives incomplete, without the key by
+    // which the storm is counted. Among what was lost may be a few events that the kernel makes by itself, such as a BPF program that is unloaded.
     let accounted = said.storm + lost;
     assert!(
-        (emitted..emitted + 20).contains(&accounted),
+        (emitted - 2..emitted + 20).contains(&accounted),
         "received {} and lost {:?} of {emitted}",
         said.storm,
         said.lost
