@@ -86,7 +86,8 @@ pub(crate) fn stopped_reader() {
     assert!(lost > 0, "nothing was lost: the test proves nothing");
     assert_eq!(said.lost("serial-gap"), said.missing(), "{:?}", said.lost);
     // At either edge of the hole an event may have lost its SYSCALL record alone: it arrives incomplete, without the key by
-    // which the storm is counted. Among what was lost may be a few events that the kernel makes by itself, such as a BPF program that is unloaded.
+    // which the storm is counted. Among what was lost may be a few events that the kernel makes by itself, such as a BPF
+    // program that is unloaded.
     let accounted = said.storm + lost;
     assert!(
         (emitted - 2..emitted + 20).contains(&accounted),
