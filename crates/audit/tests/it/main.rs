@@ -7,5 +7,6 @@ mod mutation;
 mod parsing;
 mod properties;
 mod recordings;
+mod seeds;
 mod stream;
 mod support;
