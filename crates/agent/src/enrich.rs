@@ -13,9 +13,12 @@ pub mod host;
 pub mod process;
 pub mod user;
 
+use std::sync::Arc;
+
 use schema::{Event, Timestamp, Value, field};
 
 use crate::clock::Clock;
+use crate::health::{Figure, Health};
 use crate::sys::proc::Proc;
 
 use container::{Containers, Roots};
@@ -29,18 +32,45 @@ pub struct Enricher {
     table: Table,
     proc: Proc,
     clock: Clock,
+    /// Facts that came after the events they belong to, until the next tick.
+    late: Vec<Event>,
+    figures: Figures,
+}
+
+/// What the tables hold and forgot, for the health page.
+#[derive(Debug)]
+struct Figures {
+    processes: Arc<Figure>,
+    processes_evicted: Arc<Figure>,
+    containers_evicted: Arc<Figure>,
+}
+
+impl Figures {
+    fn of(health: &Health) -> Self {
+        Self {
+            processes: health.figure("auditng_process_table_entries"),
+            processes_evicted: health.figure("auditng_cache_evicted_total{cache=\"process\"}"),
+            containers_evicted: health.figure("auditng_cache_evicted_total{cache=\"container\"}"),
+        }
+    }
+
+    fn set(&self, table: &Table) {
+        self.processes.set(table.len() as u64);
+        self.processes_evicted.set(table.evicted());
+        self.containers_evicted.set(table.containers().evicted());
+    }
 }
 
 impl Enricher {
     /// An enricher that knows no process yet.
     #[must_use]
-    pub fn new(proc: Proc, clock: Clock) -> Self {
+    pub fn new(proc: Proc, clock: Clock, health: &Health) -> Self {
         let host = Host::here();
         let containers = Containers::new(Roots::default());
         let boot_id = proc.boot_id().unwrap_or_default();
         let mut table = Table::new(proc.clone(), containers, &host.id, &boot_id);
         table.set_clock(clock.wall());
-        Self { host, table, proc, clock }
+        Self { host, table, proc, clock, late: Vec::new(), figures: Figures::of(health) }
     }
 
     /// Learns all processes that live now.
@@ -48,9 +78,15 @@ impl Enricher {
         self.table.scan(self.clock.wall());
     }
 
-    /// Forgets what is over; to be called a few times a second.
-    pub fn tick(&mut self, now: Timestamp) {
+    /// Forgets what is over; to be called a few times a second. What was learnt late is handed to `each` as events of their
+    /// own, whole but for their id: an event that has left is never edited.
+    pub fn tick(&mut self, now: Timestamp, each: &mut dyn FnMut(Event)) {
         self.table.tick(now);
+        self.figures.set(&self.table);
+        for mut event in self.late.drain(..) {
+            self.host.apply(&mut event);
+            each(event);
+        }
     }
 
     /// Learns from the event, then adds to it.

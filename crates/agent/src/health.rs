@@ -33,6 +33,7 @@ use serde::Serialize;
 pub struct Health {
     stages: Mutex<Vec<Arc<Counters>>>,
     sources: Mutex<Vec<Arc<Source>>>,
+    figures: Mutex<BTreeMap<&'static str, Arc<Figure>>>,
     /// How often any source's state changed.
     changes: Arc<AtomicU64>,
 }
@@ -46,6 +47,10 @@ pub struct Counters {
     filtered: AtomicU64,
     lost: Mutex<BTreeMap<&'static str, Lost>>,
 }
+
+/// One number of the agent: how full a table is, how often a cache forgot something.
+#[derive(Debug, Default)]
+pub struct Figure(AtomicU64);
 
 /// What was lost for one reason.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +93,8 @@ pub struct Snapshot {
     pub sources: Vec<SourceReport>,
     /// Of each stage.
     pub counters: Vec<StageReport>,
+    /// Other numbers by their names as metrics, labels included.
+    pub figures: BTreeMap<&'static str, u64>,
 }
 
 /// A source's line in the heartbeat.
@@ -140,6 +147,11 @@ impl Health {
         made
     }
 
+    /// A number by its name as a metric, labels included: `auditng_cache_evicted_total{cache="process"}`. Zero at first.
+    pub fn figure(&self, name: &'static str) -> Arc<Figure> {
+        Arc::clone(lock(&self.figures).entry(name).or_default())
+    }
+
     /// Grows whenever a source changes between on, off and degraded: a reason to tell the server before its time.
     #[must_use]
     pub fn changes(&self) -> u64 {
@@ -152,6 +164,7 @@ impl Health {
         Snapshot {
             sources: lock(&self.sources).iter().map(|source| source.report()).collect(),
             counters: lock(&self.stages).iter().map(|counters| counters.report()).collect(),
+            figures: lock(&self.figures).iter().map(|(&name, figure)| (name, figure.value())).collect(),
         }
     }
 
@@ -159,6 +172,24 @@ impl Health {
     #[must_use]
     pub fn take_losses(&self) -> Vec<Loss> {
         lock(&self.stages).iter().flat_map(|counters| counters.take_losses()).collect()
+    }
+}
+
+impl Figure {
+    /// It is so much now.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// It grew.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -310,9 +341,11 @@ mod tests {
         health.source("audit").set(State::Degraded, "multicast");
         health.source("audit").set(State::Degraded, "multicast only");
         assert_eq!(health.changes(), 1);
+        health.figure("size").set(6);
+        health.figure("size").add(1);
         assert_eq!(
             serde_json::to_string(&health.snapshot()).unwrap(),
-            r#"{"sources":[{"name":"audit","state":"degraded","reason":"multicast only"}],"counters":[{"stage":"decode","taken":5,"passed":0,"filtered":0,"lost":{}}]}"#
+            r#"{"sources":[{"name":"audit","state":"degraded","reason":"multicast only"}],"counters":[{"stage":"decode","taken":5,"passed":0,"filtered":0,"lost":{}}],"figures":{"size":7}}"#
         );
     }
 }

@@ -182,10 +182,21 @@ impl Table {
         self.len() == 0
     }
 
-    /// Lives and containers forgotten at a bound.
+    /// Lives forgotten at a bound.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.evicted + self.containers.evicted()
+        self.evicted
+    }
+
+    /// The containers that lives are in.
+    #[must_use]
+    pub fn containers(&self) -> &Containers {
+        &self.containers
+    }
+
+    /// The same, to look after them.
+    pub fn containers_mut(&mut self) -> &mut Containers {
+        &mut self.containers
     }
 
     /// What the event says of its process.

@@ -10,7 +10,7 @@ fn exec_event() -> Event {
 }
 
 fn enricher() -> Enricher {
-    Enricher::new(Proc::default(), Clock::system())
+    Enricher::new(Proc::default(), Clock::system(), &Health::default())
 }
 
 #[test]

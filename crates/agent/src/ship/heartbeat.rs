@@ -63,7 +63,8 @@ mod tests {
         let json = serde_json::to_value(&heartbeat).unwrap();
         let mut keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
         keys.sort();
-        let expected = ["agent", "config_hash", "counters", "epoch", "name", "sources", "spool", "time", "version"];
+        let expected =
+            ["agent", "config_hash", "counters", "epoch", "figures", "name", "sources", "spool", "time", "version"];
         assert_eq!(keys, expected);
         assert_eq!(json["spool"]["high"], serde_json::json!({"first": 1, "next": 2, "bytes": 3}));
     }

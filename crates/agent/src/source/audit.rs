@@ -217,7 +217,7 @@ impl Audit {
         if self.config.socket == Choice::Off {
             return Ok(Running::idle());
         }
-        let enricher = Enricher::new(self.proc, self.clock);
+        let enricher = Enricher::new(self.proc, self.clock, health);
         let parser = Parser::new(Arc::clone(&shared), enricher, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health.stage("netlink"));
         let stop = Arc::clone(&shared);

@@ -1,6 +1,6 @@
 //! What agents say of themselves, and what the server notices about them: silence, clocks that differ.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,8 @@ pub(super) struct Heartbeat {
     sources: Vec<Source>,
     #[serde(default)]
     counters: Vec<Value>,
+    #[serde(default)]
+    figures: BTreeMap<String, u64>,
     #[serde(default)]
     config_hash: Option<Value>,
 }
@@ -256,7 +258,7 @@ pub(super) async fn list(Shared(app): Shared<Arc<App>>) -> Json<Value> {
             "id": id.to_string(), "name": agent.said.name, "version": agent.said.version,
             "last_seen": agent.last_seen.to_string(), "state": agent.state(interval, now),
             "sources": agent.said.sources, "spool": agent.said.spool, "lag_ms": agent.lag_ms(time),
-            "clock_skew_ms": agent.skew_ms, "counters": counters,
+            "clock_skew_ms": agent.skew_ms, "counters": counters, "figures": agent.said.figures,
         })
     });
     Json(list.collect())

@@ -142,7 +142,7 @@ impl Parser {
         self.pipeline.tick(now, &self.users, &mut |event| self.out.deliver(event));
         self.account();
         self.users.refresh(now);
-        self.out.enricher.tick(now);
+        self.out.tick(now);
     }
 
     /// Brings what the pipeline counted to the health page.
@@ -166,6 +166,20 @@ impl Out {
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
         }
         self.enricher.apply(event);
+        self.hand_over(event);
+    }
+
+    /// What the enricher learnt late leaves as events of their own.
+    fn tick(&mut self, now: Timestamp) {
+        let mut late = Vec::new();
+        self.enricher.tick(now, &mut |event| late.push(event));
+        for event in &mut late {
+            self.counters.taken(1);
+            self.hand_over(event);
+        }
+    }
+
+    fn hand_over(&mut self, event: &mut Event) {
         let lane = filter::lane(event);
         let refused = loop {
             match self.sink.put(event, lane, PATIENCE) {
