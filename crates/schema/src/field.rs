@@ -36,6 +36,26 @@ pub enum Kind {
     Structured,
 }
 
+impl Kind {
+    /// The word for it, outside and in stored schemas.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keyword => "keyword",
+            Self::Path => "path",
+            Self::Text => "text",
+            Self::Stored => "stored",
+            Self::Long => "long",
+            Self::Double => "double",
+            Self::Bool => "bool",
+            Self::Date => "date",
+            Self::Ip => "ip",
+            Self::Flattened => "flattened",
+            Self::Structured => "structured",
+        }
+    }
+}
+
 /// One row of the catalogue.
 #[derive(Debug)]
 pub struct Info {

@@ -158,7 +158,7 @@ pub(super) fn register(index: &tantivy::Index) {
 /// Writes `schema.json` for a new window.
 pub(super) fn write(folder: &Path) -> io::Result<()> {
     let fields =
-        CATALOGUE.iter().map(|info| StoredField { name: info.name.to_owned(), kind: kind_name(info.kind).to_owned() });
+        CATALOGUE.iter().map(|info| StoredField { name: info.name.to_owned(), kind: info.kind.name().to_owned() });
     let stored = Stored { format: FORMAT, fields: fields.collect() };
     let text = serde_json::to_string(&stored).map_err(io::Error::other)?;
     super::window::write_durably(&folder.join("schema.json"), text.as_bytes())
@@ -176,7 +176,7 @@ impl Fields {
             stored.fields.iter().map(|field| (field.name.as_str(), field.kind.as_str())).collect();
         let home = |field: Field| match kinds.get(field.name()) {
             None => Home::Dynamic,
-            Some(&kind) if kind != kind_name(field.kind()) => Home::Changed,
+            Some(&kind) if kind != field.kind().name() => Home::Changed,
             Some(_) => schema.get_field(field.name()).map_or(Home::Changed, Home::Here),
         };
         Ok(Self {
@@ -197,22 +197,6 @@ impl Fields {
     /// [`Home::Changed`] like every field that only `_rest` can answer for.
     pub(super) fn home(&self, field: Field) -> Home {
         self.homes.get(field.index()).copied().unwrap_or(Home::Dynamic)
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Keyword => "keyword",
-        Kind::Path => "path",
-        Kind::Text => "text",
-        Kind::Stored => "stored",
-        Kind::Long => "long",
-        Kind::Double => "double",
-        Kind::Bool => "bool",
-        Kind::Date => "date",
-        Kind::Ip => "ip",
-        Kind::Flattened => "flattened",
-        Kind::Structured => "structured",
     }
 }
 
