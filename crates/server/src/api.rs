@@ -5,16 +5,20 @@
 //! [`crate::access`].
 
 mod agents;
+mod aggregate;
 pub(crate) mod bulk;
+mod containers;
 pub(crate) mod error;
 mod events;
 mod export;
 mod health;
 mod input;
 mod known;
+mod loss;
 mod metrics;
 mod people;
 mod pool;
+mod processes;
 mod request;
 mod saved;
 mod search;
@@ -94,13 +98,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/values", get(events::values))
         .route("/api/events/{id}", get(events::event))
         .route("/api/events/{id}/around", get(events::around))
+        .route("/api/processes/{entity_id}/tree", get(processes::tree))
+        .route("/api/containers", get(containers::list))
+        .route("/api/containers/{id}", get(containers::one))
         .route("/api/tail", get(tail::tail))
         .route("/api/export", get(export::export))
         .route("/api/saved", get(saved::list))
         .route("/api/saved/{name}", put(saved::save).delete(saved::remove))
         .route("/api/agents", get(agents::list))
         .route("/api/health", get(health::health))
-        .route("/api/loss", get(health::loss))
+        .route("/api/loss", get(loss::loss))
         .route("/api/windows", get(health::windows))
         .route("/metrics", get(metrics::metrics))
         .route("/_bulk", bulk.clone())

@@ -8,7 +8,8 @@ use axum::extract::{Path, State as Shared};
 use axum::response::Response;
 use axum::{Extension, Json};
 use schema::search::{
-    Aggregation, Answer, FieldRef, Key, MAX_WINDOW, Named, Outcome, Query, Scalar, Search, Sort, Terms,
+    Aggregation, Answer, Bound, FieldRef, Hit, Key, MAX_WINDOW, Named, Outcome, Query, Range, Scalar, Search, Sort,
+    Terms, Total,
 };
 use schema::{Event, IngestSeq, Timestamp, Value, field};
 use serde::Deserialize;
@@ -44,29 +45,12 @@ pub(super) async fn fields(
         let inside = || seen.iter().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
         let flattened = field.kind() == field::Kind::Flattened;
         let seen = seen.contains(name) || (flattened && inside());
-        json!({"name": name, "kind": kind(field.kind()), "many": field.is_many(), "seen": seen})
+        json!({"name": name, "kind": field.kind().name(), "many": field.is_many(), "seen": seen})
     });
     let mut others: Vec<&String> = seen.iter().filter(|name| schema::Field::named(name).is_none()).collect();
     others.sort();
     let others = others.into_iter().map(|name| json!({"name": name, "kind": "keyword", "many": true, "seen": true}));
     Ok(Json(known.chain(others).collect()))
-}
-
-const fn kind(kind: field::Kind) -> &'static str {
-    use schema::field::Kind;
-    match kind {
-        Kind::Keyword => "keyword",
-        Kind::Path => "path",
-        Kind::Text => "text",
-        Kind::Stored => "stored",
-        Kind::Long => "long",
-        Kind::Double => "double",
-        Kind::Bool => "bool",
-        Kind::Date => "date",
-        Kind::Ip => "ip",
-        Kind::Flattened => "flattened",
-        Kind::Structured => "structured",
-    }
 }
 
 #[derive(Deserialize)]
@@ -219,7 +203,7 @@ enum By {
 /// Widest look to both sides.
 const MAX_SECONDS: u32 = 7 * 86_400;
 
-/// What happened on the same host, in the same process or session, a little before and after.
+/// What happened on the same host, in the same process or session, a little before and after: the nearest.
 pub(super) async fn around(
     Shared(app): Shared<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -230,26 +214,76 @@ pub(super) async fn around(
     let store = Arc::clone(&app.store);
     let run = move |context: &Context| {
         let event = find(&*store, &id, context)?.ok_or_else(|| unknown(&id))?;
-        let search = around_search(&event, &params)?;
-        let answer = store.search(&search, context)?;
-        let parsed = schema::search::query_string::print(&search.query);
+        let [before, after] = around_searches(&event, &params)?;
+        let (earlier, later) = (store.search(&before, context)?, store.search(&after, context)?);
+        let parsed = schema::search::query_string::print(&same(&event, params.by)?);
+        let search = Search { from_time: before.from_time, to_time: after.to_time, ..before };
+        let answer = nearest(&id, event, earlier, later, search.size);
         Ok::<_, ApiError>(write(&search, &answer, &Echo { start, now, parsed, notes: Vec::new() }))
     };
     Ok(json_text(app.searches.run(&caller.name, run).await??))
 }
 
-fn around_search(event: &Event, params: &AroundParams) -> Result<Search, ApiError> {
+/// The searches for what was before the event, and for itself and what was after it, each from the event on. What
+/// happened in the same millisecond is told apart by the order in which it was accepted.
+fn around_searches(event: &Event, params: &AroundParams) -> Result<[Search; 2], ApiError> {
     let time = event.time().ok_or_else(|| ApiError::bad("this event has no time"))?;
     let span = i64::from(params.seconds.unwrap_or(30).min(MAX_SECONDS)) * 1000;
-    let oldest_first = Sort { field: FieldRef::Known(field::TIMESTAMP), descending: false, missing_first: false };
-    Ok(Search {
-        query: same(event, params.by)?,
-        from_time: Some(Timestamp::from_millis(time.millis().saturating_sub(span))),
-        to_time: Some(Timestamp::from_millis(time.millis().saturating_add(span + 1))),
-        sort: vec![oldest_first],
+    let same = same(event, params.by)?;
+    let seq = Scalar::Long(i64::try_from(seq_of(event).0).unwrap_or(i64::MAX));
+    let bounds = |field, lower, upper| Query::Range(Range { field: FieldRef::Known(field), lower, upper });
+    let earlier = Query::any(vec![
+        bounds(field::TIMESTAMP, Bound::Open, Bound::Excluded(Scalar::Date(time))),
+        bounds(field::AUDITNG_INGEST_SEQ, Bound::Open, Bound::Excluded(seq)),
+    ]);
+    let later =
+        Query::all(vec![bounds(field::TIMESTAMP, Bound::Open, Bound::Included(Scalar::Date(time))), earlier.clone()]);
+    let order = |descending| {
+        let key = |field| Sort { field: FieldRef::Known(field), descending, missing_first: false };
+        vec![key(field::TIMESTAMP), key(field::AUDITNG_INGEST_SEQ)]
+    };
+    let search = |side: Query, from: i64, to: i64, descending: bool| Search {
+        query: Query::all(vec![same.clone(), side]),
+        from_time: Some(Timestamp::from_millis(from)),
+        to_time: Some(Timestamp::from_millis(to)),
+        sort: order(descending),
         size: params.size.unwrap_or(100).min(MAX_WINDOW),
         ..Search::default()
-    })
+    };
+    let at = time.millis();
+    Ok([
+        search(earlier, at.saturating_sub(span), at.saturating_add(1), true),
+        search(later.negate(), at, at.saturating_add(span + 1), false),
+    ])
+}
+
+/// The nearest hits of both sides, the event itself among them, oldest first, and what both sides count together.
+fn nearest(id: &str, event: Event, before: Answer, after: Answer, size: usize) -> Answer {
+    let (time, seq) = (event.time().map_or(0, Timestamp::millis), seq_of(&event));
+    let mut hits = before.hits;
+    hits.extend(after.hits);
+    if !hits.iter().any(|hit| hit.id == id) {
+        let sort = vec![Scalar::Date(Timestamp::from_millis(time)), Scalar::Text(id.to_owned())];
+        hits.push(Hit { id: id.to_owned(), stream: event.stream(), seq, event, sort });
+    }
+    let at = |hit: &Hit| hit.event.time().map_or(i64::MAX, Timestamp::millis);
+    hits.sort_by_key(|hit| (at(hit).abs_diff(time), hit.seq.0.abs_diff(seq.0)));
+    hits.truncate(size);
+    hits.sort_by_key(|hit| (at(hit), hit.seq));
+    let mut windows = after.windows;
+    windows.searched = windows.searched.max(before.windows.searched);
+    windows.pruned = windows.pruned.min(before.windows.pruned);
+    Answer {
+        total: Total {
+            value: before.total.value.saturating_add(after.total.value),
+            at_least: before.total.at_least || after.total.at_least,
+        },
+        hits,
+        searchable_through: before.searchable_through.min(after.searchable_through),
+        windows,
+        timed_out: before.timed_out || after.timed_out,
+        aggregations: Vec::new(),
+    }
 }
 
 /// Events that share host, process or session with this one.
@@ -301,13 +335,15 @@ mod tests {
     fn around_needs_something_in_common() {
         let mut event = Event::new(Timestamp::from_millis(60_000));
         let params = |by| AroundParams { by, seconds: Some(10), size: None };
-        assert!(around_search(&event, &params(By::Host)).is_err());
+        assert!(around_searches(&event, &params(By::Host)).is_err());
         event.push_str(field::HOST_NAME, "web-1");
         event.push_long(field::PROCESS_PID, 7);
-        let search = around_search(&event, &params(By::Process)).unwrap();
-        assert_eq!(search.from_time, Some(Timestamp::from_millis(50_000)));
-        assert_eq!(search.to_time, Some(Timestamp::from_millis(70_001)));
-        assert!(matches!(&search.query, Query::Bool(both) if both.must.len() == 2));
-        assert!(around_search(&event, &params(By::Session)).is_err());
+        let [before, after] = around_searches(&event, &params(By::Process)).unwrap();
+        assert_eq!(before.from_time, Some(Timestamp::from_millis(50_000)));
+        assert_eq!((before.to_time, after.from_time), (Some(Timestamp::from_millis(60_001)), event.time()));
+        assert_eq!(after.to_time, Some(Timestamp::from_millis(70_001)));
+        let Query::Bool(both) = &before.query else { panic!("{:?}", before.query) };
+        assert!(matches!(&both.must[0], Query::Bool(host_and_pid) if host_and_pid.must.len() == 2));
+        assert!(around_searches(&event, &params(By::Session)).is_err());
     }
 }

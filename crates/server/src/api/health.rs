@@ -1,22 +1,17 @@
-//! How the server stands: health, losses, windows.
+//! How the server stands: health, windows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
-use schema::search::{FieldRef, Query, Scalar, Search};
-use schema::{Event, Stream, Timestamp, field};
-use serde::Deserialize;
+use schema::Timestamp;
 use serde_json::{Value, json};
-use store::{Context, SearchError, Store, Window};
+use store::Window;
 
 use super::App;
 use super::error::ApiError;
-use super::input::Params;
-use super::request::{self, Scope};
 use crate::access::Caller;
 use crate::{clock, doctor};
 
@@ -95,107 +90,4 @@ pub(super) async fn windows(
         })
     });
     Ok(Json(list.collect()))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LossParams {
-    from: Option<String>,
-    to: Option<String>,
-}
-
-/// What was lost, by stage, reason and agent, and when.
-pub(super) async fn loss(
-    Shared(app): Shared<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Params(params): Params<LossParams>,
-) -> Result<Json<Value>, ApiError> {
-    let options = request::options(clock::now(), None, &[])?;
-    let scope = Scope {
-        from: request::when(params.from.as_deref()),
-        to: request::when(params.to.as_deref()),
-        streams: vec![Stream::Health],
-        ..Scope::default()
-    };
-    let mut search = scope.read(&options)?.search;
-    let losses = Scalar::Text("source-loss".to_owned());
-    let action = FieldRef::Known(field::EVENT_ACTION);
-    search.query = Query::Term { field: action, value: losses, case_insensitive: false };
-    let store = Arc::clone(&app.store);
-    let summed = app.searches.run(&caller.name, move |context| sum(&*store, &search, context)).await??;
-    Ok(Json(summed))
-}
-
-#[derive(Default)]
-struct Row {
-    count: u64,
-    reports: u64,
-}
-
-/// Points of the series over time.
-const POINTS: i64 = 60;
-
-fn sum(store: &dyn Store, search: &Search, context: &Context) -> Result<Value, SearchError> {
-    let mut rows: BTreeMap<(String, String, String, String), Row> = BTreeMap::new();
-    let mut times: Vec<(i64, u64)> = Vec::new();
-    store.scan(search, context, &mut |events| {
-        for event in &events {
-            let count = event.long(field::AUDITNG_LOSS_COUNT).and_then(|count| u64::try_from(count).ok());
-            let row = rows.entry(kind_of(event)).or_default();
-            row.count = row.count.saturating_add(count.unwrap_or(0));
-            row.reports += 1;
-            times.extend(event.time().map(|time| (time.millis(), count.unwrap_or(1))));
-        }
-        true
-    })?;
-    let total = rows.into_iter().map(|((stage, reason, agent, unit), row)| {
-        json!({
-            "stage": stage, "reason": reason, "agent": agent, "unit": unit, "count": row.count, "reports": row.reports,
-        })
-    });
-    Ok(json!({"total": total.collect::<Value>(), "over_time": over_time(&times, search)}))
-}
-
-fn kind_of(event: &Event) -> (String, String, String, String) {
-    let text = |field| event.str(field).unwrap_or_default().to_owned();
-    let agent = event.str(field::AUDITNG_LOSS_AGENT).or_else(|| event.str(field::AGENT_ID)).unwrap_or_default();
-    (
-        text(field::AUDITNG_LOSS_STAGE),
-        text(field::AUDITNG_LOSS_REASON),
-        agent.to_owned(),
-        text(field::AUDITNG_LOSS_UNIT),
-    )
-}
-
-fn over_time(times: &[(i64, u64)], search: &Search) -> Value {
-    let bounds = times.iter().fold(None, |bounds: Option<(i64, i64)>, (time, _)| {
-        Some(bounds.map_or((*time, *time), |(low, high)| (low.min(*time), high.max(*time))))
-    });
-    let Some((low, high)) = bounds else { return json!([]) };
-    let low = search.from_time.map_or(low, Timestamp::millis);
-    let high = search.to_time.map_or(high, Timestamp::millis).max(low);
-    let width = ((high - low) / POINTS + 1).max(1000);
-    let mut points: BTreeMap<i64, u64> = BTreeMap::new();
-    for (time, count) in times {
-        let point = points.entry((time - low).div_euclid(width)).or_default();
-        *point = point.saturating_add(*count);
-    }
-    let named = |at: i64| Timestamp::from_millis(low.saturating_add(at.saturating_mul(width))).to_string();
-    points.into_iter().map(|(at, count)| json!({"time": named(at), "count": count})).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn losses_over_time_are_in_few_points() {
-        let times: Vec<(i64, u64)> = (0..1000).map(|n| (n * 60_000, 2)).collect();
-        let points = over_time(&times, &Search::default());
-        let list = points.as_array().unwrap();
-        assert!(list.len() <= 61, "{}", list.len());
-        let sum: u64 = list.iter().map(|point| point["count"].as_u64().unwrap()).sum();
-        assert_eq!(sum, 2000);
-        assert_eq!(over_time(&[], &Search::default()), json!([]));
-    }
 }

@@ -6,9 +6,12 @@
 
 mod access;
 mod bulk;
+mod containers;
 mod crash;
 mod harness;
 mod hostile;
+mod loss;
 mod people;
+mod processes;
 mod reading;
 mod starting;

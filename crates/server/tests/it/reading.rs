@@ -86,6 +86,10 @@ fn fields_values_and_neighbours() {
     assert_eq!(site.get(&format!("/api/events/{id}"))["source"]["process"]["name"], "p5");
     let around = site.get(&format!("/api/events/{id}/around?by=host&seconds=5&size=200"));
     assert_eq!(around["total"]["value"], 100);
+    let nearest = site.get(&format!("/api/events/{id}/around?by=host&seconds=5&size=3"));
+    let ids: Vec<&str> = nearest["hits"].as_array().unwrap().iter().map(|hit| hit["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [event_id(1, 1, 4), event_id(1, 1, 5), event_id(1, 1, 6)], "the nearest, not the oldest");
+    assert_eq!(nearest["total"]["value"], 100);
     assert_eq!(site.ask("GET", "/api/events/nothing", None).status, 404);
     assert_eq!(site.ask("GET", &format!("/api/events/{id}/around?by=session"), None).status, 400);
 }
