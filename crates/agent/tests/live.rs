@@ -14,6 +14,8 @@ mod loss;
 mod owner;
 #[path = "live/role.rs"]
 mod role;
+#[path = "live/rules.rs"]
+mod rules;
 #[path = "live/seen.rs"]
 mod seen;
 #[path = "live/stand.rs"]
@@ -45,10 +47,19 @@ fn main() -> ExitCode {
         ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
         ("built_in_rules_are_all_taken", owner::built_in_rules),
         ("a67_no_events_of_our_own_files", owner::no_loop),
+        ("a76_no_call_goes_unrecorded_while_rules_change", rules::a76_no_gap),
+        ("a77_a_second_load_changes_nothing", rules::a77_second_load),
+        ("a78_rules_of_others_stay_in_their_place", rules::a78_rules_of_others),
+        ("a78_the_whole_truth_and_back", rules::a78_the_whole_truth_and_back),
+        ("rule_goldens_are_read_back_equal", rules::goldens_read_back_equal),
         ("stops_within_5_s_under_load", owner::stops_in_time),
         ("doctor_names_the_owner", owner::doctor),
     ];
-    let needs = |name: &str| if name.contains("container") { seen::no_container } else { || None };
+    let needs = |name: &str| match name {
+        name if name.contains("container") => seen::no_container,
+        name if name.contains("golden") => rules::no_goldens,
+        _ => || None,
+    };
     let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
     let trials = trials.into_iter().map(trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -205,7 +205,8 @@ pub(crate) struct Sql {
 Examples:
   auditng audit-rules check /etc/audit/rules.d
   auditng audit-rules compile etc/rules.d/10-auditng.rules --format json
-  sudo auditng audit-rules diff etc/rules.d")]
+  sudo auditng audit-rules diff etc/rules.d
+  sudo auditng audit-rules load /etc/audit/rules.d --all")]
 pub(crate) struct AuditRules {
     #[command(subcommand)]
     pub(crate) action: RulesAction,
@@ -217,10 +218,11 @@ pub(crate) enum RulesAction {
     Check(RuleFiles),
     /// Print the rules as the kernel takes them.
     Compile(RuleFiles),
-    /// Load rules that the kernel does not have yet; others stay.
-    Load(RuleFiles),
+    /// Bring the kernel to these rules without a moment in which a kept one is absent. Exit 4: the kernel refused some, or is
+    /// locked.
+    Load(LoadRules),
     /// Compare with what the kernel has. Exit 1: they differ.
-    Diff(RuleFiles),
+    Diff(DiffRules),
     /// Show the kernel's audit status and how many rules it has.
     Status(StatusFormat),
 }
@@ -233,6 +235,27 @@ pub(crate) struct RuleFiles {
     /// How to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(crate) format: TextOrJson,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LoadRules {
+    #[command(flatten)]
+    pub(crate) of: DiffRules,
+    /// Then lock rules and settings until the next boot (-e 2), if the kernel shows exactly these rules.
+    #[arg(long)]
+    pub(crate) lock: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffRules {
+    #[command(flatten)]
+    pub(crate) rules: RuleFiles,
+    /// These files are the whole truth: rules that others loaded go too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where it is kept which rules this command loaded, until the next boot.
+    #[arg(long, value_name = "FILE", default_value = "/run/auditng/audit-rules.state")]
+    pub(crate) state: PathBuf,
 }
 
 #[derive(Args, Debug)]

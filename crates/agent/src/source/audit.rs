@@ -29,6 +29,7 @@
 pub mod control;
 pub mod doctor;
 pub mod kernel;
+pub mod load;
 mod parse;
 mod queue;
 mod receive;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::Bytes;
@@ -51,6 +53,7 @@ use crate::sys::proc::Proc;
 
 use control::{Control, Plan, chain};
 use kernel::{Kernel as _, Live};
+pub use load::Ownership;
 use parse::Parser;
 use receive::Receiver;
 use shared::{Shared, supervise};
@@ -129,10 +132,24 @@ pub enum Overload {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// Rule files in auditctl syntax, in order; none: the built-in set.
+    /// Rule files in auditctl syntax, in order; neither files nor a folder: the built-in set.
     pub files: Vec<PathBuf>,
+    /// A folder of rule files, taken after those in the order of augenrules.
+    pub dir: Option<PathBuf>,
+    /// Whose rules may be changed.
+    pub ownership: Ownership,
+    /// Lock rules and settings until the next boot, once the kernel has exactly what is wanted.
+    pub lock: bool,
     /// What becomes of our rules when we end.
     pub on_exit: OnExit,
+}
+
+impl Rules {
+    /// Files and the folder in the order in which they are taken.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().chain(&self.dir).cloned().collect()
+    }
 }
 
 /// What becomes of our rules when we end.
@@ -189,8 +206,9 @@ impl Audit {
     }
 
     fn plan(&self, features: Option<u32>, notes: &mut Vec<String>) -> Plan {
-        let found = rules::load(&self.rules.files, features);
+        let found = rules::load(&self.rules.paths(), features);
         notes.extend(found.problems);
+        found.remarks.iter().for_each(|remark| info!(remark, "audit rules"));
         let first = if self.config.self_exclude { rules::self_exclusion(std::process::id()) } else { Vec::new() };
         Plan {
             choice: self.config.socket,
@@ -198,7 +216,10 @@ impl Audit {
             values: self.config.values(),
             first,
             rules: found.rules,
+            ownership: self.rules.ownership,
+            lock: self.rules.lock,
             keep_rules: self.rules.on_exit == OnExit::Keep,
+            inherited: false,
         }
     }
 

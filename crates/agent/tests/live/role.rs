@@ -25,6 +25,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("connect", [address]) => drop(TcpStream::connect(address).unwrap()),
         ("storm", [folder, count, per_second]) => storm(Path::new(folder), number(count), number(per_second)),
         ("owner", []) => owner(),
+        ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),
         ("source", [rules, state, rcvbuf]) => source(rules, state, number(rcvbuf)),
         other => panic!("no such role: {other:?}"),
@@ -67,6 +68,32 @@ fn storm(folder: &Path, count: usize, per_second: usize) {
         slowest = slowest.max(before.elapsed());
     }
     say(&format!("{count} {} {}", begin.elapsed().as_millis(), slowest.as_millis()));
+}
+
+/// Makes a call each 100 us until its input ends, and each tenth time opens a file. Says how many calls and opens it made.
+fn probe(folder: &Path) {
+    let ended = Arc::new(AtomicU64::new(0));
+    let teller = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        teller.store(1, Ordering::Relaxed);
+    });
+    fs::write(folder.join("file"), "x").unwrap();
+    say("begun");
+    let (mut calls, mut opens, begin) = (0_u32, 1, Instant::now());
+    while ended.load(Ordering::Relaxed) == 0 {
+        if Duration::from_micros(100) * calls > begin.elapsed() {
+            std::thread::yield_now();
+            continue;
+        }
+        assert!(rustix::process::getppid().is_some());
+        calls += 1;
+        if calls.is_multiple_of(10) {
+            File::open(folder.join("file")).unwrap();
+            opens += 1;
+        }
+    }
+    say(&format!("{calls} {opens}"));
 }
 
 /// Asks to be registered as another tool would, says so, and reads until its input ends.

@@ -97,7 +97,14 @@ impl Stand {
 
     pub(crate) fn source_with(&self, rules: &[&str], config: Config, sink: Arc<Collect>) -> Started {
         let files = if rules == BUILT_IN { Vec::new() } else { vec![self.rules(rules)] };
-        let rules = Rules { files, ..Rules::default() };
+        self.start(Rules { files, ..Rules::default() }, config, sink)
+    }
+
+    pub(crate) fn source_of(&self, rules: Rules) -> Started {
+        self.start(rules, Config::default(), Arc::new(Collect::default()))
+    }
+
+    fn start(&self, rules: Rules, config: Config, sink: Arc<Collect>) -> Started {
         let health = Arc::new(Health::default());
         let source = Audit::new(config, rules, self.state(), Clock::system());
         let running = Box::new(source).start(Arc::clone(&sink) as Arc<dyn Sink>, Arc::clone(&health));

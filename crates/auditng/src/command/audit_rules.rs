@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use agent::source::audit::kernel::{Kernel as _, KernelError, Live};
+use agent::source::audit::control::chain;
+use agent::source::audit::kernel::{Kernel as _, Live};
+use agent::source::audit::load::{self, Foreign, Loaded, Ownership, Wanted};
 use agent::source::audit::rules::{built_in, machine, with_host};
-use audit::netlink::Status;
-use audit::rule::{self, Difference, Report, Rule, Severity, Step};
+use agent::source::audit::state::{State, StateFile};
+use agent::sys::proc::Proc;
+use audit::netlink::{SetStatus, Status};
+use audit::rule::{self, Difference, Report, Rule, Severity};
 use serde_json::{Value as Json, json};
 
 use super::print;
-use crate::cli::{AuditRules, RuleFiles, RulesAction, StatusFormat, TextOrJson};
+use crate::cli::{AuditRules, DiffRules, LoadRules, RuleFiles, RulesAction, StatusFormat, TextOrJson};
 use crate::exit::{Code, Failure, OrExit as _, Outcome};
 use crate::table::visible;
 
@@ -66,53 +70,99 @@ fn compile(files: &RuleFiles) -> Outcome {
     print(text.as_bytes())
 }
 
-fn load(files: &RuleFiles) -> Outcome {
+fn load(arguments: &LoadRules) -> Outcome {
     let mut kernel = live()?;
     let status = kernel.status().or_exit(Code::Refused)?;
-    let wanted = without_errors(read(files, status.features)?)?;
-    let there = loaded(&mut kernel)?;
-    if status.enabled == 2 && !missing(&there, &wanted).is_empty() {
-        return Err(Failure::new(Code::Refused, "the kernel's rules are locked (-e 2): a change needs a reboot"));
+    let rules = without_errors(read(&arguments.of.rules, status.features)?)?;
+    let wanted = Wanted { first: &[], rules: &rules, ownership: arguments.of.ownership() };
+    let file = StateFile::at(&arguments.of.state);
+    let mut state = remembered(&file);
+    let owned = state.rules().collect();
+    let mut saved = Ok(());
+    let outcome = load::bring(&mut kernel, &wanted, &owned, status.locked(), |there, steps| {
+        state.begin_change(there, steps, wanted.ownership);
+        saved = file.save(&state);
+    })
+    .or_exit(Code::Refused)?;
+    if outcome.changes > 0 || state.is_interrupted() {
+        state.end_change(&outcome.owned);
+        saved = saved.and(file.save(&state));
     }
-    let (mut done, mut refused) = (0, Vec::new());
-    // Nothing is owned here: what others loaded stays, so the plan only adds.
-    for step in rule::plan(&there, &wanted, &|_| false) {
-        match apply(&mut kernel, &step) {
-            Ok(()) => done += 1,
-            Err(error) => refused.push(format!("{}: {error}: {}", step.rule().text(machine()), error.source)),
-        }
+    print(said(&outcome, rules.len(), arguments.of.rules.format).as_bytes())?;
+    if !outcome.is_whole() {
+        return Err(Failure::new(Code::Refused, wrong(&outcome)));
     }
-    let left = missing(&loaded(&mut kernel)?, &wanted);
-    print(format!("{done} changes; {} of {} rules are loaded\n", wanted.len() - left.len(), wanted.len()).as_bytes())?;
-    match (left.is_empty(), refused.is_empty()) {
-        (true, _) => Ok(Code::Done),
-        (false, true) => {
-            Err(Failure::new(Code::Refused, format!("the kernel does not show these rules:\n{}", lines("  ", &left))))
+    saved.or_exit(Code::Input)?;
+    if arguments.lock && !status.locked() {
+        kernel.set(SetStatus { enabled: Some(2), ..SetStatus::default() }).or_exit(Code::Refused)?;
+        print(b"rules and settings are locked until the next boot\n")?;
+    }
+    Ok(Code::Done)
+}
+
+/// What we loaded in this boot.
+fn remembered(file: &StateFile) -> State {
+    let boot_id = Proc::default().boot_id().unwrap_or_default();
+    file.load(&boot_id).unwrap_or_else(|| State::new(&boot_id, std::process::id()))
+}
+
+fn said(outcome: &load::Outcome, wanted: usize, format: TextOrJson) -> String {
+    let loaded = wanted - (outcome.difference.missing.len() + outcome.waiting.len()).min(wanted);
+    match format {
+        TextOrJson::Text => {
+            let foreign = load::say_foreign(&outcome.foreign, machine());
+            let foreign = foreign.map(|text| format!("{}\n", visible(&text))).unwrap_or_default();
+            format!("{} changes; {loaded} of {wanted} rules are loaded\n{foreign}", outcome.changes)
         }
-        (false, false) => Err(Failure::new(Code::Refused, format!("the kernel refused\n  {}", refused.join("\n  ")))),
+        TextOrJson::Json => {
+            let refused: Json = outcome
+                .refused
+                .iter()
+                .map(|(step, error)| json!({"rule": step.rule().text(machine()), "reason": chain(error)}))
+                .collect();
+            let object = json!({
+                "changes": outcome.changes, "wanted": wanted, "loaded": loaded, "refused": refused,
+                "waiting": texts(&outcome.waiting), "foreign": as_foreign(&outcome.foreign),
+            });
+            format!("{object:#}\n")
+        }
     }
 }
 
-fn apply(kernel: &mut Live, step: &Step) -> Result<(), KernelError> {
-    match step {
-        Step::Append(_) | Step::Prepend(_) => kernel.add_rule(&step.bytes()),
-        Step::Delete(_) => kernel.delete_rule(&step.bytes()),
+fn wrong(outcome: &load::Outcome) -> String {
+    let mut text = String::from("the kernel does not have what is wanted");
+    for (step, error) in &outcome.refused {
+        text += &format!("\n  {}: {}", visible(&step.rule().text(machine())), chain(error));
     }
+    for rule in &outcome.waiting {
+        text += &format!("\n  {}: its folder does not exist", visible(&rule.text(machine())));
+    }
+    text + "\n" + &as_text(&outcome.difference)
 }
 
-fn diff(files: &RuleFiles) -> Outcome {
+fn diff(arguments: &DiffRules) -> Outcome {
     let mut kernel = live()?;
     let features = kernel.status().or_exit(Code::Refused)?.features;
-    let wanted = without_errors(read(files, features)?)?;
-    let difference = rule::difference(&loaded(&mut kernel)?, &wanted);
-    print(
-        match files.format {
-            TextOrJson::Json => format!("{:#}\n", as_json(&difference)),
-            TextOrJson::Text => as_text(&difference),
+    let rules = without_errors(read(&arguments.rules, features)?)?;
+    let wanted = Wanted { first: &[], rules: &rules, ownership: arguments.ownership() };
+    let there = Loaded::read(&mut kernel).or_exit(Code::Refused)?.rules;
+    let owned = remembered(&StateFile::at(&arguments.state)).rules().collect();
+    let outcome = load::compare(&there, &wanted, &owned);
+    let text = match arguments.rules.format {
+        TextOrJson::Json => format!("{:#}\n", as_json(&outcome.difference, &outcome.foreign)),
+        TextOrJson::Text => {
+            let foreign: Vec<Rule> = outcome.foreign.iter().map(|foreign| foreign.rule.clone()).collect();
+            as_text(&outcome.difference) + &lines("= ", &foreign)
         }
-        .as_bytes(),
-    )?;
-    Ok(if difference.is_none() { Code::Done } else { Code::Findings })
+    };
+    print(text.as_bytes())?;
+    Ok(if outcome.difference.is_none() { Code::Done } else { Code::Findings })
+}
+
+impl DiffRules {
+    fn ownership(&self) -> Ownership {
+        if self.all { Ownership::All } else { Ownership::Own }
+    }
 }
 
 fn as_text(difference: &Difference) -> String {
@@ -121,27 +171,46 @@ fn as_text(difference: &Difference) -> String {
     lines("+ ", &difference.missing) + &lines("- ", &difference.extra) + &reordered
 }
 
-fn as_json(difference: &Difference) -> Json {
-    let texts = |rules: &[Rule]| rules.iter().map(|rule| Json::from(rule.text(machine()))).collect::<Json>();
+fn as_json(difference: &Difference, foreign: &[Foreign]) -> Json {
     let lists: Json = difference.reordered.iter().map(|list| Json::from(list.word())).collect();
-    json!({"missing": texts(&difference.missing), "extra": texts(&difference.extra), "reordered": lists})
+    json!({
+        "missing": texts(&difference.missing), "extra": texts(&difference.extra), "reordered": lists,
+        "foreign": as_foreign(foreign),
+    })
+}
+
+fn as_foreign(foreign: &[Foreign]) -> Json {
+    foreign.iter().map(|one| json!({"rule": one.rule.text(machine()), "before": one.before})).collect()
+}
+
+fn texts(rules: &[Rule]) -> Json {
+    rules.iter().map(|rule| Json::from(rule.text(machine()))).collect()
 }
 
 fn status(format: &StatusFormat) -> Outcome {
     let mut kernel = live()?;
     let status = kernel.status().or_exit(Code::Refused)?;
-    let rules = loaded(&mut kernel)?.len();
+    let rules = kernel.rules().or_exit(Code::Refused)?.len();
+    let owner = match status.pid {
+        0 => "nobody".to_owned(),
+        pid => Proc::default().describe(pid),
+    };
     let values = values(&status);
     let text = match format.format {
         TextOrJson::Json => {
             let mut object: serde_json::Map<String, Json> =
                 values.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
             object.insert("rules".to_owned(), json!(rules));
+            object.insert("owner".to_owned(), json!(owner));
+            object.insert("locked".to_owned(), json!(status.locked()));
             format!("{:#}\n", Json::Object(object))
         }
         TextOrJson::Text => {
             let shown = values.iter().filter_map(|(name, value)| value.map(|value| format!("{name:26} {value}\n")));
-            shown.collect::<String>() + &format!("{:26} {rules}\n", "rules")
+            let locked = if status.locked() { "until the next boot" } else { "no" };
+            let more = [("rules", rules.to_string()), ("owner", owner), ("locked", locked.to_owned())];
+            let more = more.iter().map(|(name, value)| format!("{name:26} {value}\n"));
+            shown.chain(more).collect::<String>()
         }
     };
     print(text.as_bytes())
@@ -164,15 +233,6 @@ fn values(status: &Status) -> [(&'static str, Option<u32>); 9] {
 fn live() -> Result<Live, Failure> {
     Live::open(None)
         .map_err(|error| Failure::new(Code::Refused, format!("this kernel's audit cannot be reached: {error}")))
-}
-
-fn loaded(kernel: &mut Live) -> Result<Vec<Rule>, Failure> {
-    let rules = kernel.rules().or_exit(Code::Refused)?;
-    rules.iter().map(|bytes| rule::decode(bytes).or_exit(Code::Internal)).collect()
-}
-
-fn missing(there: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
-    rule::difference(there, wanted).missing
 }
 
 /// Reads the files, or the built-in rules.

@@ -14,16 +14,19 @@
 //!
 //! Does not: read records, open sockets or look at a clock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit::netlink::Status;
-use audit::rule;
+use audit::netlink::{SetStatus, Status};
+use audit::rule::{self, Action, Rule, Step};
 use schema::Timestamp;
 use schema::loss::Unit;
 use tracing::{info, warn};
 
 use super::kernel::{Kernel, KernelError};
+use super::load::{self, LoadError, Outcome, Ownership, Wanted};
+use super::rules::machine;
 use super::state::{State, StateFile, Values, WriteError};
 use super::{Choice, Overload};
 use crate::health::Counters;
@@ -65,17 +68,14 @@ pub struct Plan {
     pub first: Vec<Rule>,
     /// The rules of the rule files, in order.
     pub rules: Vec<Rule>,
+    /// Whose rules may be changed.
+    pub ownership: Ownership,
+    /// Lock the rules until the next boot once the kernel shows exactly what is wanted.
+    pub lock: bool,
     /// The rules of the rule files stay when we end.
     pub keep_rules: bool,
-}
-
-/// A rule as text, for messages, and as the kernel's bytes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// As in the rule file.
-    pub text: String,
-    /// `struct audit_rule_data` and its strings, as the kernel gives it back.
-    pub bytes: Vec<u8>,
+    /// The socket was handed over by the program that we replaced: the kernel delivers to it already.
+    pub inherited: bool,
 }
 
 /// See the [module](self).
@@ -91,6 +91,8 @@ pub struct Control<K> {
     mode: Mode,
     /// What is wrong although we own the socket.
     notes: Vec<String>,
+    /// What is good to know although nothing is wrong.
+    remarks: Vec<String>,
     /// Rules whose folder does not exist yet.
     waiting: Vec<Rule>,
     last: Option<(Status, Timestamp)>,
@@ -102,8 +104,8 @@ impl<K: Kernel> Control<K> {
     pub fn new(kernel: K, plan: Plan, proc: Proc, pid: u32, file: StateFile, counters: Arc<Counters>) -> Self {
         let state = State::new(&proc.boot_id().unwrap_or_default(), pid);
         let mode = Mode::Off { why: "not started".to_owned() };
-        let (notes, waiting, asked) = (Vec::new(), Vec::new(), Timestamp::default());
-        Self { kernel, plan, proc, pid, file, state, counters, mode, notes, waiting, last: None, asked }
+        let (notes, remarks, waiting, asked) = (Vec::new(), Vec::new(), Vec::new(), Timestamp::default());
+        Self { kernel, plan, proc, pid, file, state, counters, mode, notes, remarks, waiting, last: None, asked }
     }
 
     /// What we do now.
@@ -114,6 +116,11 @@ impl<K: Kernel> Control<K> {
     /// What is not as it should be although we own the socket: refused rules, a locked configuration.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What an operator should know although all is as it should be: rules of others and how they stand to ours.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Rules that wait for their folder to be made; they are tried again each minute.
@@ -183,18 +190,45 @@ impl<K: Kernel> Control<K> {
         off.enabled == Some(0)
     }
 
-    /// Our rules go.
+    /// Our rules go, and those that we took away come back. The kernel takes some 15 ms to delete one; what is not done when
+    /// the process has to end is done by the next start.
     pub fn remove_rules(&mut self) {
-        if self.mode != Mode::Unicast {
+        if self.mode != Mode::Unicast || self.is_locked() {
             return;
         }
+        match self.state.found_rules().filter(|_| !self.plan.keep_rules) {
+            Some(found) => self.bring_back(&found),
+            None => self.delete_ours(),
+        }
+    }
+
+    fn delete_ours(&mut self) {
         let kept = if self.plan.keep_rules { &self.plan.rules[..] } else { &[] };
-        let going: Vec<Vec<u8>> =
-            self.state.rules().filter(|rule| !kept.iter().any(|kept| kept.bytes == *rule)).collect();
+        let kept: HashSet<Vec<u8>> = kept.iter().map(Rule::canonical_bytes).collect();
+        let (staying, mut going): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+            self.state.rules().partition(|rule| kept.contains(rule));
+        // What excepts our own calls goes last.
+        going.sort_by_key(|bytes| rule::decode(bytes).is_ok_and(|rule| rule.action == Action::Never));
         self.delete_all(&going);
-        let staying: Vec<Vec<u8>> = self.state.rules().filter(|rule| !going.contains(rule)).collect();
         self.state.set_rules(staying.iter().map(Vec::as_slice));
         self.save();
+    }
+
+    fn bring_back(&mut self, found: &[Rule]) {
+        let wanted = Wanted { first: &[], rules: found, ownership: Ownership::All };
+        match load::bring(&mut self.kernel, &wanted, &HashSet::new(), false, |_, _| ()) {
+            Ok(outcome) if outcome.is_whole() => {
+                self.state.forget_found_rules();
+                self.state.set_rules([]);
+                self.save();
+            }
+            Ok(_) => self.note("not all rules that were there before us could be brought back".to_owned()),
+            Err(error) => self.note(chain(&error)),
+        }
+    }
+
+    fn is_locked(&mut self) -> bool {
+        self.kernel.status().is_ok_and(|status| status.locked())
     }
 
     /// After what was under way has been read: every value that we changed and nobody else since.
@@ -203,6 +237,10 @@ impl<K: Kernel> Control<K> {
             return;
         }
         let Ok(status) = self.kernel.status() else { return };
+        if status.locked() {
+            info!("audit is locked until the next boot (enabled 2): rules and settings stay as they are");
+            return;
+        }
         self.set_values(self.state.restore(Values::of(&status)));
         (self.state.found, self.state.set) = (Values::default(), Values::default());
         self.save();
@@ -270,6 +308,7 @@ impl<K: Kernel> Control<K> {
     /// Values, registration, rules, switch on; in this order, so that nothing is audited that nobody could read.
     fn own(&mut self, status: &Status) -> Result<(), KernelError> {
         self.notes.clear();
+        self.remarks.clear();
         let there = Values::of(status);
         let switch = |values: Values| Values { enabled: values.enabled, ..Values::default() };
         let changes = if status.locked() { Values::default() } else { self.plan.values.unlike(there) };
@@ -277,64 +316,84 @@ impl<K: Kernel> Control<K> {
         self.state.set = changes.or(self.state.set);
         self.save();
         self.set_values(Values { enabled: None, ..changes });
-        self.kernel.register()?;
+        if !(self.plan.inherited && status.pid == self.pid) {
+            self.kernel.register()?;
+        }
         if self.kernel.status()?.pid != self.pid {
             return Ok(());
         }
-        if status.locked() {
-            self.note("rules and settings are locked until the next boot (enabled 2): the loaded ones stay".to_owned());
-        } else {
-            self.load_rules();
+        let whole = self.load_rules(status.locked());
+        if !status.locked() {
             self.set_values(switch(changes));
+            if self.plan.lock {
+                self.lock(whole);
+            }
         }
         Ok(())
     }
 
-    /// Adds what is wanted and absent, deletes what is ours and no longer wanted, and leaves all else alone.
-    fn load_rules(&mut self) {
-        let there = match self.kernel.rules() {
-            Ok(rules) => rules.iter().map(|rule| canonical(rule)).collect::<Vec<_>>(),
-            Err(error) => return self.note(chain(&error)),
-        };
-        let wanted: Vec<Rule> = self.plan.first.iter().chain(&self.plan.rules).cloned().collect();
-        let ours: Vec<Vec<u8>> = self.state.rules().collect();
-        let stale: Vec<Vec<u8>> =
-            ours.iter().filter(|rule| !wanted.iter().any(|wanted| wanted.bytes == **rule)).cloned().collect();
-        let (add, present): (Vec<&Rule>, Vec<&Rule>) = wanted.iter().partition(|rule| !there.contains(&rule.bytes));
-        let kept = present.iter().map(|rule| rule.bytes.as_slice()).filter(|bytes| ours.iter().any(|own| own == bytes));
-        let journal: Vec<Vec<u8>> = add
-            .iter()
-            .map(|rule| rule.bytes.as_slice())
-            .chain(kept)
-            .chain(stale.iter().map(Vec::as_slice))
-            .map(<[u8]>::to_vec)
-            .collect();
-        self.state.set_rules(journal.iter().map(Vec::as_slice));
-        self.save();
-        self.waiting.clear();
-        let refused: Vec<Vec<u8>> = add.into_iter().filter_map(|rule| self.add(rule)).collect();
-        self.delete_all(&stale);
-        let owned = journal.iter().filter(|rule| !refused.contains(rule) && !stale.contains(rule));
-        self.state.set_rules(owned.map(Vec::as_slice));
-        self.save();
-    }
-
-    /// Gives the bytes back if the kernel refused them.
-    fn add(&mut self, rule: &Rule) -> Option<Vec<u8>> {
-        let first = self.plan.first.contains(rule);
-        let result =
-            if first { self.kernel.add_rule(&prepended(&rule.bytes)) } else { self.kernel.add_rule(&rule.bytes) };
-        match result {
-            Ok(()) => None,
-            Err(error) if error.errno() == Some(libc::ENOENT) => {
-                self.waiting.push(rule.clone());
-                Some(rule.bytes.clone())
+    /// Brings the kernel's rules to what is wanted; true: they are exactly that.
+    fn load_rules(&mut self, locked: bool) -> bool {
+        let Self { kernel, plan, state, file, .. } = self;
+        let wanted = Wanted { first: &plan.first, rules: &plan.rules, ownership: plan.ownership };
+        let owned: HashSet<Vec<u8>> = state.rules().collect();
+        let mut saved = Ok(());
+        if state.is_interrupted() {
+            info!("a change of the audit rules was interrupted; it is finished now");
+        }
+        let outcome = load::bring(kernel, &wanted, &owned, locked, |there, steps| {
+            state.begin_change(there, steps, plan.ownership);
+            saved = file.save(state);
+        });
+        self.say_unsaved(saved);
+        match outcome {
+            Ok(outcome) => self.take_outcome(outcome, locked),
+            Err(error @ LoadError::Locked { .. }) => {
+                self.note(error.to_string());
+                false
             }
             Err(error) => {
-                self.note(format!("rule {:?}: {}", rule.text, chain(&error)));
-                Some(rule.bytes.clone())
+                self.note(chain(&error));
+                false
             }
         }
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome, locked: bool) -> bool {
+        let whole = outcome.is_whole();
+        let Outcome { changes, refused, waiting, difference, foreign, owned } = outcome;
+        for (step, error) in refused {
+            let what = if matches!(step, Step::Delete(_)) { "cannot be deleted" } else { "is not loaded" };
+            self.note(format!("rule {:?} {what}: {}", step.rule().text(machine()), chain(&error)));
+        }
+        if !difference.is_none() && self.notes.is_empty() {
+            let (missing, extra) = (difference.missing.len(), difference.extra.len());
+            self.note(format!("the kernel shows other rules than wanted: {missing} are missing, {extra} too many"));
+        }
+        self.waiting = waiting;
+        self.remarks.extend(load::say_foreign(&foreign, machine()));
+        if locked {
+            self.remarks.push("rules and settings are locked until the next boot (enabled 2)".to_owned());
+        }
+        if changes > 0 {
+            self.state.end_change(&owned);
+            self.save();
+            info!(changes, "audit rules changed");
+        }
+        self.remarks.iter().for_each(|remark| info!(remark, "audit rules"));
+        whole
+    }
+
+    /// The point of no return, only when the kernel was seen to have exactly what is wanted.
+    fn lock(&mut self, whole: bool) {
+        if !whole {
+            return self
+                .note("the rules are not locked, because the kernel does not have exactly those wanted".to_owned());
+        }
+        if let Err(error) = self.kernel.set(SetStatus { enabled: Some(2), ..SetStatus::default() }) {
+            return self.note(chain(&error));
+        }
+        self.remarks.push("rules and settings are now locked until the next boot (rules.lock)".to_owned());
     }
 
     /// Folders that rules name may have been made since. A rule that is taken goes behind the others.
@@ -345,13 +404,28 @@ impl<K: Kernel> Control<K> {
         }
         self.asked = now;
         let rules = std::mem::take(&mut self.waiting);
-        let mut journal: Vec<Vec<u8>> = self.state.rules().collect();
-        journal.extend(rules.iter().map(|rule| rule.bytes.clone()));
-        self.state.set_rules(journal.iter().map(Vec::as_slice));
+        let mut owned: Vec<Vec<u8>> = self.state.rules().collect();
+        owned.extend(rules.iter().map(Rule::canonical_bytes));
+        self.state.set_rules(owned.iter().map(Vec::as_slice));
         self.save();
-        let refused: Vec<Vec<u8>> = rules.iter().filter_map(|rule| self.add(rule)).collect();
-        self.state.set_rules(journal.iter().filter(|rule| !refused.contains(rule)).map(Vec::as_slice));
+        let (taken, waiting): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(|rule| self.add(rule));
+        owned.retain(|bytes| !waiting.iter().any(|waiting| waiting.canonical_bytes() == *bytes));
+        self.waiting = waiting;
+        self.state.set_rules(owned.iter().map(Vec::as_slice));
         self.save();
+        taken.iter().for_each(|rule| info!(rule = rule.text(machine()), "audit rule loaded: its folder exists now"));
+    }
+
+    /// False: it still waits. A rule that the kernel refuses for another reason is noted and tried no more.
+    fn add(&mut self, rule: &Rule) -> bool {
+        match self.kernel.add_rule(&rule::encode(rule)) {
+            Ok(()) => true,
+            Err(error) if error.errno() == Some(libc::ENOENT) => false,
+            Err(error) => {
+                self.note(format!("rule {:?} is not loaded: {}", rule.text(machine()), chain(&error)));
+                true
+            }
+        }
     }
 
     fn delete_all(&mut self, rules: &[Vec<u8>]) {
@@ -380,7 +454,7 @@ impl<K: Kernel> Control<K> {
             return;
         }
         self.state.adopt(left, Values::of(&status));
-        if self.state.rules().next().is_some() || self.state.found != Values::default() {
+        if left.pid != self.pid && self.state.rules().next().is_some() || self.state.found != Values::default() {
             info!(predecessor = left.pid, "found what a killed predecessor left in the kernel; it will be put back");
         }
     }
@@ -446,21 +520,6 @@ impl<K: Kernel> Control<K> {
 #[must_use]
 pub fn canonical(rule: &[u8]) -> Vec<u8> {
     rule::canonical(rule).unwrap_or_else(|_| rule.to_vec())
-}
-
-/// `AUDIT_FILTER_PREPEND`.
-const PREPEND: u32 = 0x10;
-
-fn prepended(rule: &[u8]) -> Vec<u8> {
-    let mut bytes = rule.to_vec();
-    set_word(&mut bytes, 0, |list| list | PREPEND);
-    bytes
-}
-
-fn set_word(bytes: &mut [u8], at: usize, change: impl Fn(u32) -> u32) {
-    if let Some(word) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<4>) {
-        *word = change(u32::from_ne_bytes(*word)).to_ne_bytes();
-    }
 }
 
 /// An error with its causes on one line.

@@ -72,7 +72,7 @@ pub fn doctor(config: &Config, rules: &Rules) -> Vec<Finding> {
             findings.push(owner(status, &proc));
             findings.push(enabled(status));
             findings.push(losses(status));
-            let wanted = rules::load(&rules.files, status.features);
+            let wanted = rules::load(&rules.paths(), status.features);
             findings.extend(rule_findings(&wanted, loaded));
         }
         Err(why) => findings.push(Finding::new(
@@ -146,7 +146,7 @@ fn losses(status: &Status) -> Finding {
 fn rule_findings(wanted: &Found, loaded: &[Vec<u8>]) -> Vec<Finding> {
     let name = "audit rules";
     let there: Vec<Vec<u8>> = loaded.iter().map(|rule| canonical(rule)).collect();
-    let present = wanted.rules.iter().filter(|rule| there.contains(&rule.bytes)).count();
+    let present = wanted.rules.iter().filter(|rule| there.contains(&rule.canonical_bytes())).count();
     let foreign = there.len() - present;
     let what = format!("{present} of {} rules are loaded, and {foreign} of others", wanted.rules.len());
     let mut findings = vec![Finding::new(name, State::Ok, what, "")];

@@ -3,6 +3,9 @@
 //! [`Live`] is the real one. It talks over a socket of its own: answers never queue behind records. Only the registration
 //! goes out on the data socket, because the kernel delivers to the port that asked.
 
+#[cfg(test)]
+pub(super) mod fake;
+
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

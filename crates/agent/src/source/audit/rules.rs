@@ -1,18 +1,18 @@
 //! The rules that the source loads: rule files as the kernel's bytes, and the exception for our own calls.
 //!
 //! The language is [`audit::rule`]'s; here stands what it asks of this machine (users, groups, paths, arch, features).
-//! Settings in rule files (`-b`, `-e`, ...) are not taken: they have keys in our configuration, and `-D` deletes nothing,
-//! since rules of others are not ours. What cannot be loaded is named with file, line and column, and the rest loads.
+//! Settings in rule files (`-b`, `-e`, ...) are not taken: they have keys in our configuration, and a remark says so; `-D`
+//! deletes nothing but what the files themselves said before, since whose rules may go is `rules.ownership`'s to say. What cannot be loaded is named with file, line and column, and the rest loads.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use audit::rule::{self, Host, PathKind, Report};
+use audit::rule::{self, Host, PathKind, Report, Rule, Setting, Statement};
 use audit::table::{arch, syscall_number};
 
-use super::control::Rule;
 use crate::sys::proc::read;
 
 /// The built-in set by name and text, used where no files are named. The second one speaks of calls that only x86_64 has.
@@ -23,7 +23,7 @@ pub const BUILT_IN: [(&str, &str); 2] = [
 /// A rule file is text written by people.
 const MOST_BYTES: usize = 4 << 20;
 /// Key of the rule that excepts our own calls.
-const SELF_KEY: &str = "auditng-self";
+pub(super) const SELF_KEY: &str = "auditng-self";
 
 /// File and network calls: what spooling, looking into `/proc` and shipping consist of. An exec, ptrace, module or identity
 /// call of the agent is none of them and stays audited.
@@ -92,8 +92,12 @@ const OWN_CALLS: [&str; 57] = [
 pub struct Found {
     /// In the order of the files.
     pub rules: Vec<Rule>,
-    /// For people, one a line.
+    /// What could not be loaded, for people, one a line.
     pub problems: Vec<String>,
+    /// What is good to know.
+    pub remarks: Vec<String>,
+    /// The bytes of the rules so far.
+    known: HashSet<Vec<u8>>,
 }
 
 /// The rules of these files in the order given, or of the built-in set if there are none. A folder stands for its `*.rules`
@@ -140,9 +144,9 @@ impl Found {
 
     fn take(&mut self, name: &str, report: &Report) {
         self.problems.extend(report.errors().map(|problem| one_line(name, problem)));
-        let known = |rules: &[Rule], rule: &Rule| rules.iter().any(|known| known.bytes == rule.bytes);
-        for rule in as_bytes(report) {
-            if !known(&self.rules, &rule) {
+        self.remarks.extend(ignored(name, report));
+        for rule in report.wanted() {
+            if self.known.insert(rule.canonical_bytes()) {
                 self.rules.push(rule);
             }
         }
@@ -157,14 +161,31 @@ pub fn self_exclusion(pid: u32) -> Vec<Rule> {
         let calls: Vec<&str> = known.copied().collect();
         let bits = if host.machine & 0x8000_0000 == 0 { "b32" } else { "b64" };
         let line = format!("-A exit,never -F arch={bits} -S {} -F pid={pid} -F key={SELF_KEY}", calls.join(","));
-        as_bytes(&rule::check(&line, host))
+        rule::check(&line, host).wanted()
     })
 }
 
-fn as_bytes(report: &Report) -> Vec<Rule> {
-    let machine = machine();
-    let rule = |rule: rule::Rule| Rule { text: rule.text(machine), bytes: rule.canonical_bytes() };
-    report.wanted().into_iter().map(rule).collect()
+/// Lines that say something which we do not take from rule files.
+fn ignored(name: &str, report: &Report) -> Option<String> {
+    let taken = |line: &&rule::Line| match &line.statement {
+        Statement::Set(settings) => settings.iter().any(is_ours_to_set),
+        _ => false,
+    };
+    let lines: Vec<&str> = report.lines.iter().filter(taken).map(|line| line.text.trim()).collect();
+    let what = "not taken from rule files: source.audit and rules.lock have keys for that";
+    (!lines.is_empty()).then(|| format!("{name}: {} {what}", lines.join(", ")))
+}
+
+fn is_ours_to_set(setting: &Setting) -> bool {
+    matches!(
+        setting,
+        Setting::Enabled(_)
+            | Setting::Failure(_)
+            | Setting::RateLimit(_)
+            | Setting::BacklogLimit(_)
+            | Setting::BacklogWaitTime(_)
+            | Setting::LoginuidImmutable
+    )
 }
 
 /// `file:line:column: message (help)`.
@@ -242,15 +263,19 @@ mod tests {
         write("d/other.txt", "no");
         let files = [write("z.rules", "z"), folder.path().join("d"), write("a.conf", "a"), write("again", "z")];
         let found = load(&files, None);
-        let keys: Vec<&str> = found.rules.iter().filter_map(|rule| rule.text.rsplit("key=").next()).collect();
-        assert_eq!((keys, found.problems), (vec!["z", "nine", "ten", "a"], vec![]));
+        let keys: Vec<String> =
+            found.rules.iter().map(|rule| String::from_utf8_lossy(rule.keys().next().unwrap()).into_owned()).collect();
+        assert_eq!(
+            (keys, found.problems),
+            (vec!["z".to_owned(), "nine".to_owned(), "ten".to_owned(), "a".to_owned()], vec![])
+        );
     }
 
     #[test]
     fn our_own_calls_are_excepted_and_an_exec_is_not() {
         let rules = self_exclusion(4711);
         assert_eq!(rules.len(), 1);
-        let text = &rules[0].text;
+        let text = rules[0].text(machine());
         assert!(text.contains("never") && text.contains("pid=4711") && text.contains("openat"), "{text}");
         for audited in ["execve", "ptrace", "setuid", "init_module", "mount"] {
             assert!(!text.contains(audited), "{text}");

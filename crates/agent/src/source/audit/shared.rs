@@ -128,6 +128,7 @@ impl Shared {
         }
         let state = if notes.is_empty() { State::On } else { State::Degraded };
         let waiting = control.waiting().len();
+        notes.extend_from_slice(control.remarks());
         if waiting > 0 {
             notes.push(format!("{waiting} rules wait for folders that do not exist here"));
         }

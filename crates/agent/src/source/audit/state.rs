@@ -14,7 +14,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use audit::netlink::{SetStatus, Status};
+use audit::rule::{self, Rule, Step};
 use serde::{Deserialize, Serialize};
+
+use super::load::Ownership;
 
 const VERSION: u32 = 1;
 /// A rule has at most 1,040 bytes and its strings; a state file with a thousand of them stays below this.
@@ -34,6 +37,13 @@ pub struct State {
     pub set: Values,
     /// The rules that we added or were about to add, as lower-case hex.
     rules: Vec<String>,
+    /// The steps of a change that has begun. Not empty: it was interrupted, and the next change finishes it, since it starts
+    /// from what the kernel has then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<String>,
+    /// All rules as they were before us, in their order, where those of others may be changed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found_rules: Option<Vec<String>>,
     /// The newest serial that was seen. It changes each second, so it lies in a file of its own beside this one.
     #[serde(skip)]
     pub last_serial: Option<u32>,
@@ -136,6 +146,43 @@ impl State {
         self.rules.dedup();
     }
 
+    /// Notes what is about to be done: rules that will be added are ours from now on.
+    pub fn begin_change(&mut self, there: &[Rule], steps: &[Step], ownership: Ownership) {
+        if ownership == Ownership::All && self.found_rules.is_none() {
+            let found = there.iter().map(|rule| to_hex(&rule.canonical_bytes()));
+            self.found_rules = Some(found.filter(|hex| self.rules.binary_search(hex).is_err()).collect());
+        }
+        let added = steps.iter().filter(|step| !matches!(step, Step::Delete(_)));
+        self.rules.extend(added.map(|step| to_hex(&step.rule().canonical_bytes())));
+        self.rules.sort_unstable();
+        self.rules.dedup();
+        self.steps = steps.iter().map(written).collect();
+    }
+
+    /// Notes that it is done, and which rules are ours now.
+    pub fn end_change(&mut self, owned: &[Vec<u8>]) {
+        self.steps.clear();
+        self.set_rules(owned.iter().map(Vec::as_slice));
+    }
+
+    /// A change was begun and not ended.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// The rules that were there before us, if those of others may have been changed.
+    #[must_use]
+    pub fn found_rules(&self) -> Option<Vec<Rule>> {
+        let found = self.found_rules.as_ref()?;
+        Some(found.iter().filter_map(|hex| rule::decode(&from_hex(hex)?).ok()).collect())
+    }
+
+    /// They are there again.
+    pub fn forget_found_rules(&mut self) {
+        self.found_rules = None;
+    }
+
     /// What a restore has to set, given what is there now.
     #[must_use]
     pub fn restore(&self, there: Values) -> Values {
@@ -149,6 +196,8 @@ impl State {
         self.found = left.restore(there);
         self.set = there.within(self.found);
         self.rules.clone_from(&left.rules);
+        self.steps.clone_from(&left.steps);
+        self.found_rules.clone_from(&left.found_rules);
         self.last_serial = left.last_serial;
     }
 }
@@ -229,6 +278,16 @@ impl StateFile {
 /// No fsync: the file matters as long as the boot that it is true for.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::create(path)?.write_all(bytes)
+}
+
+/// `+` at the end, `^` in front, `-` deleted; then the rule.
+fn written(step: &Step) -> String {
+    let sign = match step {
+        Step::Append(_) => '+',
+        Step::Prepend(_) => '^',
+        Step::Delete(_) => '-',
+    };
+    format!("{sign}{}", to_hex(&step.rule().canonical_bytes()))
 }
 
 fn to_hex(bytes: &[u8]) -> String {
