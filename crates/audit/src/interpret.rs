@@ -26,7 +26,7 @@ use core::fmt::Write as _;
 
 use crate::table::{self, Flags, Values};
 use call::Meaning;
-pub use record::field;
+pub use record::{clock_status, field};
 
 /// Calls `each` with the position and text of every argument of `call` that has a meaning.
 ///
@@ -110,6 +110,14 @@ pub fn capabilities(mask: u64) -> String {
         names.push(format!("{beyond:#x}"));
     }
     if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+}
+
+/// A program's personality: the system that it thinks it runs on, and what differs for it.
+#[must_use]
+pub fn personality(bits: u64) -> String {
+    let mut out = String::new();
+    append_personality(bits, &mut out);
+    out
 }
 
 /// One argument among its neighbours, which may say how to read it.
@@ -255,14 +263,7 @@ impl Reader {
         if self.unsigned() == 0xffff_ffff {
             return out.push_str("query");
         }
-        if let Some(name) = table::PERSONALITY.name(self.unsigned()) {
-            return out.push_str(name);
-        }
-        if let Some(domain) = table::PERSONALITY.name(self.unsigned() & 0xff) {
-            out.push_str(domain);
-        }
-        let rest = table::PERSONALITY_FLAGS.append(self.unsigned() & !0xff, out);
-        append_rest(rest, out);
+        append_personality(self.unsigned(), out);
     }
 
     fn append_fcntl(&self, out: &mut String) {
@@ -297,6 +298,17 @@ impl Reader {
             _ => append_flags(&table::MAP, self.unsigned(), out),
         }
     }
+}
+
+fn append_personality(bits: u64, out: &mut String) {
+    if let Some(name) = table::PERSONALITY.name(bits) {
+        return out.push_str(name);
+    }
+    if let Some(domain) = table::PERSONALITY.name(bits & 0xff) {
+        out.push_str(domain);
+    }
+    let rest = table::PERSONALITY_FLAGS.append(bits & !0xff, out);
+    append_rest(rest, out);
 }
 
 fn append_open(arch: u32, flags: u64, out: &mut String) {

@@ -27,6 +27,7 @@ mod exec;
 mod file;
 mod meaning;
 mod network;
+mod numbers;
 mod selinux;
 mod view;
 mod who;
@@ -143,10 +144,11 @@ impl Normalizer {
         selinux::push(event, &selinux::SUBJECT, view.raw(name::SUBJ).unwrap_or_default());
         push_tags(view, event);
         data::push(view, call, action.user != action::Whom::Ids, event);
+        numbers::push(group, view, event);
         paths.push_all(event);
         let call_name = call.and_then(|call| call.name);
         args.push(event);
-        let peer = socket.push(view, call_name, event);
+        let peer = socket.push(view, call.and_then(|call| call.does), event);
         if action.from_addr {
             push_origin(view, event);
         }
@@ -169,7 +171,11 @@ impl Normalizer {
 /// The system call of the group.
 fn call_of(view: View<'_>, meanings: &mut Meanings) -> Option<Call> {
     let number = view.number(name::SYSCALL).and_then(|number| u64::try_from(number).ok())?;
-    Some(meanings.call(view.raw(name::ARCH).and_then(data::arch)?, number))
+    let call = meanings.call(view.raw(name::ARCH).and_then(data::arch)?, number);
+    Some(match call.name {
+        Some("socketcall") => arguments::carried(view).map_or(call, |operation| call.carrying(operation)),
+        _ => call,
+    })
 }
 
 /// The row for a group: that of its first record if it has one, else that of its call.
@@ -183,6 +189,7 @@ fn action_of(
     let first = main_kind(group);
     let by_kind = match first {
         kind::AVC if view.written(name::APPARMOR).is_some() => Some(&actions::APPARMOR),
+        kind::URINGOP => ring_operation(view).and_then(meaning::ring_action).or(Some(&actions::RING)),
         first => meanings.kind(first).action,
     };
     let action = by_kind.or(call.map(|call| call.action)).unwrap_or(&meaning::UNKNOWN);
@@ -190,6 +197,11 @@ fn action_of(
         Some(created) if paths.created() => created,
         _ => action,
     }
+}
+
+/// What an io_uring worker did.
+fn ring_operation(view: View<'_>) -> Option<&'static str> {
+    crate::table::IO_URING.name(view.number(name::URING_OP).and_then(|number| u64::try_from(number).ok())?)
 }
 
 /// The type that names the event: its first record's.
@@ -294,8 +306,12 @@ fn push_call_kind(action: &'static Action, call: Option<Call>, event: &mut Event
     }
 }
 
-/// `access` for a reading open, `change` for a writing one. OPENAT2's flags are octal, a register's are hex.
+/// `access` for a reading open, `change` for a writing one. OPENAT2's flags are octal, a register's are hex. A URINGOP record
+/// has no registers; those beside it are of the call that ran the ring.
 fn opened_for(view: View<'_>, flags: Name) -> Option<&'static str> {
+    if flags != name::OFLAG && view.written(name::URING_OP).is_some() {
+        return None;
+    }
     let radix = if flags == name::OFLAG { 8 } else { 16 };
     let flags = u64::from_str_radix(str::from_utf8(view.raw(flags)?).ok()?, radix).ok()?;
     Some(if flags & 3 == 0 { "access" } else { "change" })

@@ -227,6 +227,7 @@ catalogue! {
     AUDITNG_LOSS_UNIT = "auditng.loss.unit", Keyword, One, exact;
     AUDITNG_LOSS_WINDOW_END = "auditng.loss.window_end", Date, One, exact;
     AUDITNG_LOSS_WINDOW_START = "auditng.loss.window_start", Date, One, exact;
+    AUDITNG_MEANING = "auditng.meaning", Flattened, One, exact;
     AUDITNG_PROCESS_ANCESTRY = "auditng.process.ancestry", Structured, One, exact;
     AUDITNG_PROCESS_CREATOR_ENTITY_ID = "auditng.process.creator.entity_id", Keyword, One, exact;
     AUDITNG_PROCESS_CREATOR_PID = "auditng.process.creator.pid", Long, One, exact;
@@ -359,6 +360,8 @@ catalogue! {
     PROCESS_SESSION_LEADER_NAME = "process.session_leader.name", Keyword, One, exact;
     PROCESS_SESSION_LEADER_PID = "process.session_leader.pid", Long, One, exact;
     PROCESS_START = "process.start", Date, One, exact;
+    PROCESS_THREAD_CAPABILITIES_EFFECTIVE = "process.thread.capabilities.effective", Keyword, Many, exact;
+    PROCESS_THREAD_CAPABILITIES_PERMITTED = "process.thread.capabilities.permitted", Keyword, Many, exact;
     PROCESS_THREAD_ID = "process.thread.id", Long, One, exact;
     PROCESS_TITLE = "process.title", Keyword, One, words;
     PROCESS_TTY_NAME = "process.tty.name", Keyword, One, exact;

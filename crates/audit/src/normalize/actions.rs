@@ -1,4 +1,8 @@
-//! The rows. To teach a meaning: one row, or one name in a row.
+//! The data file of normalisation: one row per action, checked when it is compiled. To teach a meaning: one row, or one name
+//! in a row.
+//!
+//! A test holds that no name stands in two rows, that categories and types are ECS's, and that every record type that a kernel
+//! or program can send has a row or is listed there with the reason why not.
 //!
 //! Words, categories and types follow Elastic's auditd_manager (its list of 36 groups of calls and 106 of record types
 //! served as a checklist) and ECS's allowed values; elements beyond it are additions only.
@@ -218,6 +222,13 @@ const DENIED_LOGIN: Action = Action {
     kind: "alert",
     ..USER_SESSION
 };
+const POLICY: Action = Action { object: Object::Named("policy"), ..UNKNOWN_RECORD };
+const INTEGRITY: Action =
+    Action { words: &["checked-integrity-of"], types: &["info"], primary: &[name::NAME, name::FILE], ..FILE };
+const DEVICE: Action =
+    Action { types: &["info"], object: Object::Named("device"), primary: &[name::DEV, name::NAME], ..HOST };
+const RESPONSE: Action =
+    Action { words: &["responded-to-intrusion"], types: &["info"], primary: &[name::OP], kind: "event", ..ANOMALY };
 const CRYPTO: Action =
     Action { object: Object::Named("user-session"), second: &[name::ACCT, name::ID, name::UID], ..USER_SESSION };
 
@@ -500,11 +511,154 @@ pub(super) static RECORDS: &[(&[&str], Action)] = &[
             ..UNLISTED
         },
     ),
+    // programs in the kernel, files under its guard
+    (
+        &["BPF"],
+        Action {
+            words: &["changed-bpf-program"],
+            types: &["change"],
+            object: Object::Named("bpf-program"),
+            primary: &[name::PROG_ID],
+            secondary: &[name::OP],
+            ..UNLISTED
+        },
+    ),
+    (&["FANOTIFY"], Action { words: &["decided-file-access"], types: &["access"], secondary: &[name::RESP], ..FILE }),
+    (&["INTEGRITY_DATA", "INTEGRITY_METADATA", "INTEGRITY_HASH", "INTEGRITY_EVM_XATTR"], INTEGRITY),
+    (
+        &["INTEGRITY_RULE", "INTEGRITY_PCR", "INTEGRITY_USERSPACE"],
+        Action { words: &["measured-integrity-of"], ..INTEGRITY },
+    ),
+    (
+        &["INTEGRITY_STATUS", "INTEGRITY_POLICY_RULE"],
+        Action { words: &["changed-integrity-policy"], primary: &[name::OP], ..CONFIGURATION },
+    ),
+    (
+        &["DM_CTRL"],
+        Action {
+            words: &["changed-device-mapper"],
+            object: Object::Named("device"),
+            primary: &[name::DEV],
+            secondary: &[name::MODULE],
+            ..CONFIGURATION
+        },
+    ),
+    (
+        &["DM_EVENT"],
+        Action {
+            words: &["reported-device-error"],
+            types: &["info"],
+            object: Object::Named("device"),
+            primary: &[name::DEV],
+            secondary: &[name::MODULE],
+            ..HOST
+        },
+    ),
+    (
+        &["EVENT_LISTENER"],
+        Action {
+            words: &["listened-to-audit"],
+            object: Object::Named("audit-stream"),
+            primary: &[name::OP],
+            ..UNLISTED
+        },
+    ),
+    (
+        &["NETFILTER_PKT"],
+        Action {
+            words: &["matched-packet"],
+            types: &["info"],
+            primary: &[name::DADDR],
+            secondary: &[name::DEST],
+            object: Object::Named("packet"),
+            ..NETWORK
+        },
+    ),
+    (
+        &["LANDLOCK_ACCESS"],
+        Action {
+            words: &["violated-landlock-policy"],
+            object: Object::Named("policy"),
+            primary: &[name::BLOCKERS],
+            secondary: &[name::PATH],
+            ..UNLISTED
+        },
+    ),
+    (&["LANDLOCK_DOMAIN"], Action { words: &["changed-landlock-domain"], object: Object::Named("policy"), ..UNLISTED }),
+    (&["IPE_ACCESS"], Action { words: &["checked-ipe-policy"], primary: &[name::PATH], ..POLICY }),
+    (&["IPE_CONFIG_CHANGE"], Action { words: &["changed-ipe-enforcement"], ..MAC }),
+    (&["IPE_POLICY_LOAD"], Action { words: &["loaded-ipe-policy"], ..MAC }),
+    (
+        &[
+            "APPARMOR",
+            "APPARMOR_ALLOWED",
+            "APPARMOR_AUDIT",
+            "APPARMOR_DENIED",
+            "APPARMOR_ERROR",
+            "APPARMOR_HINT",
+            "APPARMOR_KILL",
+        ],
+        APPARMOR_ROW,
+    ),
+    (&["APPARMOR_STATUS"], Action { words: &["changed-apparmor-profile"], primary: &[name::OPERATION], ..MAC }),
+    (&["USER_MAC_STATUS"], Action { words: &["changed-mac-status"], ..MAC }),
+    (
+        &[
+            "MAC_UNLBL_ALLOW",
+            "MAC_UNLBL_STCADD",
+            "MAC_UNLBL_STCDEL",
+            "MAC_CIPSOV4_ADD",
+            "MAC_CIPSOV4_DEL",
+            "MAC_CALIPSO_ADD",
+            "MAC_CALIPSO_DEL",
+            "MAC_MAP_ADD",
+            "MAC_MAP_DEL",
+        ],
+        Action { words: &["changed-network-labels"], ..MAC },
+    ),
+    (
+        &["MAC_IPSEC_EVENT", "MAC_IPSEC_ADDSA", "MAC_IPSEC_DELSA", "MAC_IPSEC_ADDSPD", "MAC_IPSEC_DELSPD"],
+        Action { words: &["changed-ipsec-policy"], ..MAC },
+    ),
+    // devices and exports
+    (&["DEV_ALLOC"], Action { words: &["allocated-device"], ..DEVICE }),
+    (&["DEV_DEALLOC"], Action { words: &["deallocated-device"], ..DEVICE }),
+    (&["USER_DEVICE"], Action { words: &["changed-device-access"], types: &["change"], ..DEVICE }),
+    (
+        &["USER_LABELED_EXPORT", "USER_UNLABELED_EXPORT"],
+        Action { words: &["exported-data"], object: Object::Named("printer"), primary: &[name::PRINTER], ..UNLISTED },
+    ),
+    // answers of an intrusion detection program
+    (&["RESP_ANOMALY", "RESP_ALERT", "RESP_EXEC", "RESP_SEBOOL"], RESPONSE),
+    (&["RESP_KILL_PROC"], Action { words: &["killed-process-in-response"], types: &["info", "end"], ..RESPONSE }),
+    (&["RESP_TERM_ACCESS", "RESP_TERM_LOCK"], Action { words: &["locked-terminal-in-response"], ..RESPONSE }),
+    (
+        &["RESP_ACCT_LOCK", "RESP_ACCT_LOCK_TIMED", "RESP_ACCT_UNLOCK_TIMED", "RESP_ACCT_REMOTE"],
+        Action { words: &["locked-account-in-response"], primary: &[name::ACCT, name::ID], ..RESPONSE },
+    ),
+    (
+        &["RESP_ORIGIN_BLOCK", "RESP_ORIGIN_BLOCK_TIMED", "RESP_ORIGIN_UNBLOCK_TIMED"],
+        Action { words: &["blocked-origin-in-response"], primary: &[name::ADDR], ..RESPONSE },
+    ),
+    (&["RESP_SINGLE", "RESP_HALT"], Action { words: &["stopped-system-in-response"], ..RESPONSE }),
     // cryptography
     (&["CRYPTO_KEY_USER"], Action { words: &["negotiated-crypto-key"], primary: &[name::FP], ..CRYPTO }),
     (
         &["CRYPTO_SESSION"],
         Action { words: &["started-crypto-session"], primary: &[name::ADDR], secondary: &[name::RPORT], ..CRYPTO },
+    ),
+    (&["CRYPTO_FAILURE_USER"], Action { words: &["failed-crypto-operation"], ..CRYPTO }),
+    (&["CRYPTO_TEST_USER"], Action { words: &["tested-crypto"], ..CRYPTO }),
+    (&["CRYPTO_PARAM_CHANGE_USER"], Action { words: &["changed-crypto-parameter"], types: &["change"], ..CRYPTO }),
+    (&["CRYPTO_REPLAY_USER"], Action { words: &["detected-crypto-replay"], ..CRYPTO }),
+    (
+        &["CRYPTO_IKE_SA", "CRYPTO_IPSEC_SA"],
+        Action {
+            words: &["negotiated-crypto-association"],
+            primary: &[name::ADDR],
+            secondary: &[name::RPORT],
+            ..CRYPTO
+        },
     ),
     (&["CRYPTO_LOGIN"], Action { words: &["crypto-officer-logged-in"], ..UNKNOWN_RECORD }),
     (&["CRYPTO_LOGOUT"], Action { words: &["crypto-officer-logged-out"], ..UNLISTED }),
@@ -558,6 +712,17 @@ pub(super) static RECORDS: &[(&[&str], Action)] = &[
     (&["ANOM_LOGIN_TIME"], Action { words: &["attempted-log-in-during-unusual-hour-to"], ..DENIED_LOGIN }),
     (&["ANOM_LOGIN_ACCT"], Action { words: &["attempted-log-in-to-watched-account"], ..DENIED_LOGIN }),
     (&["ANOM_LOGIN_SERVICE"], Action { words: &["service-account-attempted-login"], ..DENIED_LOGIN }),
+    (&["ANOM_LOGIN_ROOT"], Action { words: &["attempted-log-in-as-root"], ..DENIED_LOGIN }),
+    (&["ANOM_ORIGIN_FAILURES"], Action { words: &["failed-log-in-too-many-times-from"], ..DENIED_LOGIN }),
+    (
+        &["ANOM_SESSION"],
+        Action {
+            words: &["opened-suspicious-session"],
+            categories: &["session", "intrusion_detection"],
+            types: &["start", "info"],
+            ..ANOMALY
+        },
+    ),
     (
         &["ANOM_ROOT_TRANS"],
         Action {
@@ -647,10 +812,14 @@ const SELINUX: Action = Action {
 };
 
 /// An AVC record of AppArmor, told by its `apparmor` field.
-pub(super) static APPARMOR: Action = Action {
+pub(super) static APPARMOR: Action = APPARMOR_ROW;
+const APPARMOR_ROW: Action = Action {
     words: &["violated-apparmor-policy"],
     object: Object::Named("policy"),
     primary: &[name::OPERATION],
     secondary: &[name::REQUESTED_MASK, name::DENIED_MASK, name::CAPNAME],
     ..UNKNOWN_RECORD
 };
+
+/// What an io_uring worker did and no call of the same name is listed for.
+pub(super) static RING: Action = Action { words: &["io_uring"], primary: &[name::URING_OP], ..UNLISTED };

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::record::Name;
-use crate::record::name::{A0, A1, A2};
+use crate::record::name::{A0, A1, A2, URING_OP};
 
 /// (calls, descriptor of the path used, descriptor of the path made).
 const CALLS: &[(&[&str], Option<Name>, Option<Name>)] = &[
@@ -40,6 +40,10 @@ const CALLS: &[(&[&str], Option<Name>, Option<Name>)] = &[
 
 /// Whether a relative path of this call counts from a descriptor whose directory the records do not name.
 pub(super) fn is_elsewhere(view: View<'_>, call: Option<&str>, made: bool) -> bool {
+    // A URINGOP record does not say which directory its paths count from.
+    if view.written(URING_OP).is_some() {
+        return true;
+    }
     let Some(call) = call.filter(|call| call.contains("at") || *call == "open_tree" || *call == "move_mount") else {
         return false;
     };

@@ -7,6 +7,7 @@ use schema::{Event, field};
 
 use super::bytes::mark_truncated;
 use super::dirfd;
+use super::numbers;
 use super::selinux;
 use super::view::{View, decoded};
 use crate::reassemble::Group;
@@ -26,6 +27,8 @@ struct Path {
     obj: Piece,
     owner: Piece,
     group: Piece,
+    permitted: Piece,
+    inheritable: Piece,
 }
 
 /// Its part in the call (`nametype`, `objtype` in older kernels).
@@ -188,6 +191,8 @@ impl Paths {
         push_name(event, field::FILE_GROUP, path.group.of(text));
         let kind = push_mode(event, path.mode.of(text));
         selinux::push(event, &selinux::FILE, path.obj.of(text));
+        numbers::push_file_capabilities(event, "cap_fp", path.permitted.of(text));
+        numbers::push_file_capabilities(event, "cap_fi", path.inheritable.of(text));
         Object { path: full.map(|full| full.path), kind }
     }
 
@@ -258,6 +263,8 @@ impl Path {
             name::OUID => &mut self.ouid,
             name::OGID => &mut self.ogid,
             name::OBJ => &mut self.obj,
+            name::CAP_FP => &mut self.permitted,
+            name::CAP_FI => &mut self.inheritable,
             name::E_OUID => &mut self.owner,
             name::E_OGID => &mut self.group,
             _ => return,

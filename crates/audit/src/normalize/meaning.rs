@@ -8,7 +8,31 @@ use crate::table;
 #[derive(Clone, Copy)]
 pub(super) struct Call {
     pub(super) name: Option<&'static str>,
+    /// What it does: its name, but of `socketcall` that of the call that it carries.
+    pub(super) does: Option<&'static str>,
     pub(super) action: &'static Action,
+}
+
+impl Call {
+    /// The `socketcall(2)` of 32-bit programs with this operation (`SYS_CONNECT`): it is one name for twenty calls.
+    pub(super) fn carrying(self, operation: &str) -> Self {
+        match operation.strip_prefix("SYS_").and_then(listed) {
+            Some((does, action)) => Self { does: Some(does), action, ..self },
+            None => self,
+        }
+    }
+}
+
+/// The row of what an io_uring worker did (`IORING_OP_OPENAT`): that of the call of this name.
+pub(super) fn ring_action(operation: &str) -> Option<&'static Action> {
+    operation.strip_prefix("IORING_OP_").and_then(listed).map(|(_, action)| action)
+}
+
+/// The listed call of a name in any case.
+fn listed(name: &str) -> Option<(&'static str, &'static Action)> {
+    SYSCALLS.iter().find_map(|(names, action)| {
+        names.iter().find(|known| known.eq_ignore_ascii_case(name)).map(|known| (*known, action))
+    })
 }
 
 /// A record type's names and row.
@@ -56,7 +80,7 @@ impl Meanings {
             _ => {
                 let name = table::syscall_name(arch, number);
                 let row = |name| SYSCALLS.iter().find(|(names, _)| names.contains(&name)).map(|(_, action)| action);
-                let call = Call { name, action: name.and_then(row).unwrap_or(&UNLISTED_CALL) };
+                let call = Call { name, does: name, action: name.and_then(row).unwrap_or(&UNLISTED_CALL) };
                 self.calls[place] = Some((arch, number, call));
                 call
             }

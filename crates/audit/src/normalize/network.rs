@@ -1,6 +1,7 @@
 //! Whom a socket call spoke to: the SOCKADDR record.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use schema::{Event, Field, field};
 
@@ -47,6 +48,7 @@ impl Socket {
         let Some(hex) = view.raw(name::SADDR) else { return Peer::default() };
         push_keyed(event, field::AUDITD_DATA, "saddr", hex);
         if !unhex(hex, &mut self.bytes) {
+            push_packet(view, event);
             return Peer::default();
         }
         let address = sockaddr::decode(&self.bytes);
@@ -86,6 +88,23 @@ impl Socket {
             _ => return,
         }
         event.push_str(end.address, &self.text);
+    }
+}
+
+/// The ends of a packet that a NETFILTER_PKT record tells of, whose addresses are text.
+fn push_packet(view: View<'_>, event: &mut Event) {
+    for (addr, port, end) in [(name::SADDR, name::SPORT, SOURCE), (name::DADDR, name::DPORT, DESTINATION)] {
+        let ip = view.raw(addr).and_then(|addr| str::from_utf8(addr).ok()?.parse::<IpAddr>().ok());
+        let Some(ip) = ip.map(|ip| ip.to_string()) else { continue };
+        event.push_str(end.ip, &ip);
+        event.push_str(end.address, &ip);
+        event.push_str(field::RELATED_IP, &ip);
+        if let Some(port) = view.number(port) {
+            event.push_long(end.port, port);
+        }
+    }
+    if let Some(number) = view.raw(name::PROTO) {
+        event.push_bytes(field::NETWORK_IANA_NUMBER, number);
     }
 }
 

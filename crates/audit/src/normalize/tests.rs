@@ -111,3 +111,93 @@ fn every_row_has_allowed_words_and_a_known_name() {
     };
     assert_eq!((twice(actions::SYSCALLS), twice(actions::RECORDS)), (0, 0), "a name in two rows");
 }
+
+/// Types that have no row, and why.
+const WITHOUT_ROW: &[(&str, &[&str])] = &[
+    ("what the call or the ring did has the row", &["SYSCALL", "URINGOP"]),
+    (
+        "says more of a call, which has the row",
+        &[
+            "AVC_PATH",
+            "BPRM_FCAPS",
+            "CAPSET",
+            "CWD",
+            "EXECVE",
+            "FD_PAIR",
+            "IPC",
+            "IPC_SET_PERM",
+            "MAC_OBJ_CONTEXTS",
+            "MAC_TASK_CONTEXTS",
+            "MMAP",
+            "MQ_GETSETATTR",
+            "MQ_NOTIFY",
+            "MQ_OPEN",
+            "MQ_SENDRECV",
+            "OBJ_PID",
+            "OPENAT2",
+            "PATH",
+            "PROCTITLE",
+            "SOCKADDR",
+            "SOCKETCALL",
+        ],
+    ),
+    ("the end of an event", &["EOE"]),
+    (
+        "a command, an answer or a ping: never a record",
+        &[
+            "ADD",
+            "ADD_RULE",
+            "DEL",
+            "DEL_RULE",
+            "GET",
+            "GET_FEATURE",
+            "LIST",
+            "LIST_RULES",
+            "MAKE_EQUIV",
+            "REPLACE",
+            "SET",
+            "SET_FEATURE",
+            "SIGNAL_INFO",
+            "TRIM",
+            "TTY_GET",
+            "TTY_SET",
+            "WATCH_INS",
+            "WATCH_LIST",
+            "WATCH_REM",
+        ],
+    ),
+    ("free text of other kernel parts", &["KERNEL_OTHER"]),
+];
+
+#[test]
+fn every_record_type_has_a_row_or_a_reason() {
+    let types = (1000..3000).filter_map(crate::table::record_type_name);
+    let mut seen = 0;
+    for name in types {
+        let rows = actions::RECORDS.iter().filter(|(names, _)| names.contains(&name)).count();
+        let reasons = WITHOUT_ROW.iter().filter(|(_, names)| names.contains(&name)).count();
+        assert_eq!(rows + reasons, 1, "{name}: one row or one reason");
+        seen += 1;
+    }
+    let listed: usize = actions::RECORDS.iter().map(|(names, _)| names.len()).sum();
+    let reasoned: usize = WITHOUT_ROW.iter().map(|(_, names)| names.len()).sum();
+    assert_eq!(listed + reasoned, seen, "a row or reason for a type that no table has");
+}
+
+/// The calls that go-libaudit's list of normalisations knows, by the groups in which it has them (read as a checklist).
+#[test]
+fn every_call_of_the_checklist_has_a_row() {
+    let groups = "creat fallocate truncate ftruncate open openat readlink readlinkat read write setxattr fsetxattr lsetxattr \
+                  removexattr fremovexattr lremovexattr chmod fchmod fchmodat chown fchown fchownat lchown finit_module \
+                  init_module delete_module mkdir mkdirat mount rename renameat renameat2 access faccessat fstatat newfstatat \
+                  stat stat64 fstat lstat getxattr lgetxattr fgetxattr statfs fstatfs link linkat symlink symlinkat umount \
+                  umount2 rmdir unlink unlinkat utime utimes futimesat futimens utimensat execve execveat listen accept \
+                  accept4 bind connect recv recvfrom recvmsg recvmmsg send sendto sendmsg sendmmsg kill tkill tgkill setuid \
+                  seteuid setfsuid setreuid setgid setegid setfsgid setregid setresuid setresgid settimeofday clock_settime \
+                  stime adjtimex clock_adjtime mknod mknodat sethostname setdomainname mmap mmap2 brk sched_setparam \
+                  sched_setscheduler sched_setattr exit_group";
+    assert_eq!(groups.split_whitespace().count(), 103);
+    for call in groups.split_whitespace() {
+        assert!(actions::SYSCALLS.iter().any(|(names, _)| names.contains(&call)), "{call}");
+    }
+}

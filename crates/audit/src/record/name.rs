@@ -134,7 +134,8 @@ macro_rules! names {
 
 // Which fields are texts: audit-userspace auparse/typetab.h (ESCAPED rows), read as a checklist.
 names! {
-    // SYSCALL
+    // SYSCALL, URINGOP
+    URING_OP = "uring_op", Number;
     ARCH = "arch", Number; SYSCALL = "syscall", Number; PER = "per", Number; SUCCESS = "success", Number; EXIT = "exit", Number;
     A0 = "a0", Number; A1 = "a1", Number; A2 = "a2", Number; A3 = "a3", Number; ITEMS = "items", Number;
     PPID = "ppid", Number; PID = "pid", Number; AUID = "auid", Number; UID = "uid", Number; GID = "gid", Number;
@@ -179,6 +180,7 @@ names! {
     OPERATION = "operation", Number; PROFILE = "profile", Text; REQUESTED_MASK = "requested_mask", Number;
     DENIED_MASK = "denied_mask", Number; CAPNAME = "capname", Number; CAPABILITY = "capability", Number; INFO = "info", Text;
     INO = "ino", Number; SPORT = "sport", Number; DEST = "dest", Number; DADDR = "daddr", Number; SRC = "src", Number;
+    BLOCKERS = "blockers", Number; DPORT = "dport", Number; PROTO = "proto", Number; RESP = "resp", Number; MODULE = "module", Number;
     // promiscuous, integrity
     PROM = "prom", Number; OLD_PROM = "old_prom", Number; CAUSE = "cause", Words; HASH = "hash", Number;
     // ENRICHED tail

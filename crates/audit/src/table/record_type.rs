@@ -43,6 +43,16 @@ impl RecordType {
     pub const OPENAT2: Self = Self(1337);
     /// A process ended by a signal.
     pub const ANOM_ABEND: Self = Self(1701);
+    /// A packet that a filter rule reported.
+    pub const NETFILTER_PKT: Self = Self(1324);
+    /// The clock was steered.
+    pub const TIME_ADJNTPVAL: Self = Self(1333);
+    /// What an io_uring worker did.
+    pub const URINGOP: Self = Self(1336);
+    /// SELinux decided on an access.
+    pub const AVC: Self = Self(1400);
+    /// SELinux was switched.
+    pub const MAC_STATUS: Self = Self(1404);
     /// The kernel asks the registered daemon whether it still lives. Not an event.
     pub const REPLACE: Self = Self(1329);
 

@@ -7,6 +7,7 @@ mod mutation;
 mod parsing;
 mod properties;
 mod recordings;
+mod records;
 mod seeds;
 mod stream;
 mod support;

@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_to_the_end(input in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn a24_any_bytes_are_read_to_the_end(input in prop::collection::vec(any::<u8>(), 0..2000)) {
         let mut events = 0;
         let counters = replay_each(&input, |_| events += 1);
         prop_assert_eq!(events, counters.events);
@@ -63,7 +63,7 @@ proptest! {
 
 /// Lines that would take minutes if any step of the scanner looked back or ahead over the whole rest.
 #[test]
-fn long_hostile_lines_take_linear_time() {
+fn a24_long_hostile_lines_take_linear_time() {
     for piece in ["a=\"", "a=\" ", "msg='", "a ", "\x1d", "(a=,) ", "{", "=", "a={ ", "old ", "a=b c ", "\"", "'\x1d"] {
         let line = format!("type=USER msg=audit(1.000:1): {}", piece.repeat((900 << 10) / piece.len()));
         let counters = replay_each(line.as_bytes(), |_| {});
@@ -72,7 +72,7 @@ fn long_hostile_lines_take_linear_time() {
 }
 
 #[test]
-fn a_group_in_reverse_order_takes_linear_time() {
+fn a24_a_group_in_reverse_order_takes_linear_time() {
     let line = |kind: &str, at: u32| format!("type={kind} msg=audit(1.000:1): item={at} name=\"x\"\n");
     let lines: String =
         (0..30_000).map(|at| line("PATH", 30_000 - at)).collect::<String>() + &syscall("1.000:1", 2, "");

@@ -20,7 +20,7 @@ fn each_seed(target: &str, check: fn(&[u8])) {
 }
 
 #[test]
-fn seeds_of_every_fuzz_target() {
+fn a24_seeds_of_every_fuzz_target() {
     each_seed("record", checks::record);
     each_seed("line", checks::line);
     each_seed("frame", checks::frame);
