@@ -3,6 +3,7 @@
 //! [`netlink`] (one call, `recvmmsg`) and [`signal`] hold the only `unsafe` of the crate; [`wake`] ends a wait from another thread;
 //! [`proc`] reads `/proc` below a root that tests replace by a folder. Nothing here knows what an audit record means.
 
+pub mod inside;
 pub mod netlink;
 pub mod proc;
 pub mod signal;

@@ -208,6 +208,8 @@ catalogue! {
     AUDITNG_CONTAINER_REASON = "auditng.container.reason", Keyword, One, exact;
     AUDITNG_CONTAINER_SCOPE = "auditng.container.scope", Keyword, One, exact;
     AUDITNG_CONTAINER_SOURCE = "auditng.container.source", Keyword, One, exact;
+    AUDITNG_CONTAINER_USER_GROUP_ID = "auditng.container.user.group.id", Keyword, One, exact;
+    AUDITNG_CONTAINER_USER_GROUP_NAME = "auditng.container.user.group.name", Keyword, One, exact;
     AUDITNG_CONTAINER_USER_ID = "auditng.container.user.id", Keyword, One, exact;
     AUDITNG_CONTAINER_USER_NAME = "auditng.container.user.name", Keyword, One, exact;
     AUDITNG_ERRNO = "auditng.errno", Keyword, One, words;

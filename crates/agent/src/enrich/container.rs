@@ -1,174 +1,76 @@
-//! In which container a process runs: from the lines of `/proc/PID/cgroup`, and what the runtimes' own files say of it.
+//! In which container a process runs, and what is known of that container.
 //!
-//! [`identify`] is a pure function from those lines to a [`Placed`]. Lines of the v1 hierarchies may disagree with each other
-//! and with the v2 line (podman's monitor does), so they are asked in a fixed order and the first that names a container
-//! counts. Monitors (`conmon`, `lxc.monitor`) belong to the host. Where no path form of a known runtime matches, it is the
-//! host: nothing is guessed from a run of hex digits.
+//! [`identify`] is a pure function from the lines of `/proc/PID/cgroup` to a [`Placed`]. Lines of the v1 hierarchies may
+//! disagree with each other and with the v2 line (podman's monitor does), so they are asked in a fixed order and the first
+//! that names a container counts. Monitors (`conmon`, `lxc.monitor`) belong to the host. Where no path form of a known
+//! runtime matches, it is the host: nothing is guessed from a run of hex digits.
 //!
-//! [`Containers`] keeps one [`Container`] per id with name, image, labels and pod, read once from the runtime's bundle or
-//! state files, which exist before the first process of the container runs. Asking runtimes over their sockets is left to a
-//! later version; such a container's events have the id alone.
+//! [`Containers`] keeps one [`Container`] per id. Name, image, labels and pod come from the runtime's files, which exist
+//! before the first process of the container runs and are read at once, and from the runtime's socket, which is asked in
+//! another thread. No event waits for that: until the answer is there, events carry the id and
+//! `auditng.container.metadata: pending`. Each container is told once in an event of its own (`container-observed`) with all
+//! that is known, and once more when it is over (`container-ended`).
+//!
+//! containerd's answer has the image, which its files do not, so it is asked as soon as the shim or runc is seen to start,
+//! tens of milliseconds before the first process of the container.
+//!
+//! Bounds: as many containers as configured (the one not seen for the longest time goes first), each kept as long as the
+//! process table knows a process of it, which is 60 seconds after its end; a negative answer counts for 5 seconds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use schema::{Event, field};
+use schema::{Event, Timestamp};
 
 mod bundle;
+pub mod config;
+mod facts;
+mod known;
+mod names;
 mod path;
+pub mod runtime;
+#[cfg(test)]
+mod tests;
 
 pub use bundle::Roots;
-pub use path::{Pod, identify};
+pub use config::Config;
+pub use facts::{Facts, Labels};
+pub use known::{Container, Place};
+pub use path::{Found, Placed, Pod, identify};
 
-/// Containers known at a time; the one not seen for the longest time goes first.
-const MOST: usize = 4096;
-/// Bytes of labels that one container may add to an event.
-const MOST_LABELS: usize = 64;
-const LABEL_BYTES: usize = 256;
+use crate::sys::inside::Root;
+use crate::sys::proc::Proc;
+use config::Runtime;
+use known::{Metadata, Told};
+use names::IdMap;
+use runtime::{Asker, Question, Via};
 
-/// Which side of the wall a process is on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Placed {
-    /// On the host, in this cgroup.
-    Host {
-        /// Path of the line that counts.
-        cgroup: String,
-    },
-    /// In a container.
-    Container(Found),
-    /// Not known, for this reason.
-    Unknown(&'static str),
-}
+/// A runtime that did not know a container, or did not answer, is asked for it again after so long.
+const AGAIN_MS: i64 = 5_000;
+/// Containers asked about before their first process was seen, and for how long the answer is kept.
+const MOST_EARLY: usize = 256;
+const EARLY_MS: i64 = 30_000;
+/// How often containers without processes are looked for.
+const SWEEP_MS: i64 = 1_000;
 
-/// A container as a cgroup path names it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Found {
-    /// Innermost id, as the runtime writes it.
-    pub id: String,
-    /// `docker`, `containerd`, `cri-o`, `podman`, `lxc`, `systemd-nspawn`, `garden`, `ecs`.
-    pub runtime: &'static str,
-    /// Ids around it, outermost first.
-    pub outer: Vec<String>,
-    /// Namespace of containerd, where the path has it.
-    pub namespace: Option<String>,
-    /// Pod of Kubernetes, where the path has it.
-    pub pod: Option<Pod>,
-}
-
-/// What is known of one container.
-#[derive(Debug, PartialEq, Eq, Default)]
-pub struct Container {
-    found: Found,
-    /// By the runtime's files.
-    pub facts: Facts,
-}
-
-/// What a runtime's files say.
-#[derive(Debug, PartialEq, Eq, Default, Clone)]
-pub struct Facts {
-    /// `container.name`.
-    pub name: Option<String>,
-    /// `container.image.name`, without the tag.
-    pub image: Option<String>,
-    /// `container.image.tag`.
-    pub tag: Option<String>,
-    /// `container.image.hash.all`.
-    pub image_hash: Option<String>,
-    /// `container.labels`.
-    pub labels: Vec<(String, String)>,
-    /// Kubernetes pod: name, namespace, uid.
-    pub pod: Option<(String, String, String)>,
-}
-
-/// Where a process is, shared by all its events.
-#[derive(Clone, Debug)]
-pub enum Place {
-    /// On the host: cgroup path and systemd unit, if there are any.
-    Host(Arc<str>, Option<Arc<str>>),
-    /// In a container.
-    Container(Arc<Container>),
-    /// Not known, for this reason.
-    Unknown(&'static str),
-}
-
-impl Place {
-    /// The container, if it is one.
-    #[must_use]
-    pub fn container(&self) -> Option<&Container> {
-        match self {
-            Self::Container(container) => Some(container),
-            Self::Host(..) | Self::Unknown(_) => None,
-        }
-    }
-
-    /// Adds scope, reason, identity and facts. `inherited` marks a place that was taken from the parent.
-    pub fn apply(&self, event: &mut Event, inherited: bool) {
-        match self {
-            Self::Host(cgroup, unit) => {
-                event.push_str(field::AUDITNG_CONTAINER_SCOPE, "host");
-                if !cgroup.is_empty() {
-                    event.push_str(field::AUDITNG_CGROUP_PATH, cgroup);
-                }
-                if let Some(unit) = unit {
-                    event.push_str(field::AUDITNG_SYSTEMD_UNIT, unit);
-                }
-            }
-            Self::Container(container) => container.apply(event),
-            Self::Unknown(reason) => {
-                event.push_str(field::AUDITNG_CONTAINER_SCOPE, "unknown");
-                event.push_str(field::AUDITNG_CONTAINER_REASON, reason);
-            }
-        }
-        if inherited {
-            event.push_str(field::AUDITNG_CONTAINER_SOURCE, "parent");
-        }
-    }
-}
-
-impl Container {
-    fn apply(&self, event: &mut Event) {
-        event.push_str(field::AUDITNG_CONTAINER_SCOPE, "container");
-        event.push_str(field::CONTAINER_ID, &self.found.id);
-        event.push_str(field::CONTAINER_RUNTIME, self.found.runtime);
-        self.found.outer.iter().for_each(|id| event.push_str(field::AUDITNG_CONTAINER_OUTER, id));
-        let facts = &self.facts;
-        for (field, value) in [
-            (field::CONTAINER_NAME, &facts.name),
-            (field::CONTAINER_IMAGE_NAME, &facts.image),
-            (field::CONTAINER_IMAGE_TAG, &facts.tag),
-            (field::CONTAINER_IMAGE_HASH_ALL, &facts.image_hash),
-        ] {
-            if let Some(value) = value {
-                event.push_str(field, value);
-            }
-        }
-        for (key, value) in &facts.labels {
-            event.push_keyed(field::CONTAINER_LABELS, key, schema::Value::Text(value));
-        }
-        self.apply_pod(event);
-    }
-
-    fn apply_pod(&self, event: &mut Event) {
-        let uid = self.found.pod.as_ref().map(|pod| pod.uid.as_str());
-        let named = self.facts.pod.as_ref();
-        let Some(uid) = named.map(|(_, _, uid)| uid.as_str()).or(uid) else { return };
-        event.push_str(field::ORCHESTRATOR_TYPE, "kubernetes");
-        event.push_str(field::ORCHESTRATOR_RESOURCE_TYPE, "pod");
-        event.push_str(field::ORCHESTRATOR_RESOURCE_ID, uid);
-        if let Some((name, namespace, _)) = named {
-            event.push_str(field::ORCHESTRATOR_RESOURCE_NAME, name);
-            event.push_str(field::ORCHESTRATOR_NAMESPACE, namespace);
-        }
-    }
-}
-
-/// The containers seen, and the runtimes' folders.
-#[derive(Debug, Default)]
+/// The containers seen, and the ways to learn of them.
+#[derive(Debug)]
 pub struct Containers {
     roots: Roots,
+    most: usize,
+    names_ms: i64,
+    asker: Option<Asker>,
+    reader: Option<names::Reader>,
+    host_root: Option<Root>,
     known: HashMap<String, Seen>,
     hosts: HashMap<String, Place>,
-    clock: u64,
+    early: HashMap<String, Early>,
+    /// Containers to be told at the next tick.
+    fresh: Vec<(String, Via)>,
+    lookups: BTreeMap<(&'static str, &'static str), u64>,
+    uses: u64,
+    now: i64,
+    swept: i64,
     evicted: u64,
 }
 
@@ -176,46 +78,291 @@ pub struct Containers {
 struct Seen {
     container: Arc<Container>,
     used: u64,
+    ask: Ask,
+    /// Whether its names are being read, and when they may be read again.
+    names: Option<i64>,
+    observed: bool,
+}
+
+/// How the runtime's answer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ask {
+    /// Nothing more to come.
+    Done,
+    /// Asked.
+    Waiting,
+    /// To be asked at the next sight after this time.
+    At(i64),
+}
+
+/// A container that was asked about before its first process was seen.
+#[derive(Debug)]
+struct Early {
+    since: i64,
+    told: Option<(Via, Facts)>,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self::new(Roots::default())
+    }
 }
 
 impl Containers {
-    /// None seen yet.
+    /// None seen yet, and nobody but these files to ask.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
-        Self { roots, ..Self::default() }
+        Self {
+            roots,
+            most: Config::default().cache,
+            names_ms: 60_000,
+            asker: None,
+            reader: None,
+            host_root: None,
+            known: HashMap::new(),
+            hosts: HashMap::new(),
+            early: HashMap::new(),
+            fresh: Vec::new(),
+            lookups: BTreeMap::new(),
+            uses: 0,
+            now: 0,
+            swept: 0,
+            evicted: 0,
+        }
     }
 
-    /// The place that these lines of `/proc/PID/cgroup` name.
-    pub fn place(&mut self, lines: &[u8]) -> Place {
+    /// None seen yet; starts the threads that ask runtimes and read containers' users. `names` is for how long a
+    /// container's users are believed.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(config: &Config, names: std::time::Duration) -> std::io::Result<Self> {
+        Ok(Self {
+            most: config.cache,
+            names_ms: i64::try_from(names.as_millis()).unwrap_or(i64::MAX),
+            asker: Some(Asker::start(config)?),
+            reader: Some(names::Reader::start()?),
+            host_root: Root::open("/".as_ref()).ok(),
+            ..Self::new(Roots::new(config.bundle_roots.clone()))
+        })
+    }
+
+    /// The place that these lines of `/proc/PID/cgroup` name. What else is to be learnt of a container is read from this
+    /// process, which must have had these lines a moment ago.
+    pub fn place(&mut self, pid: u32, proc: &Proc, lines: &[u8]) -> Place {
         match identify(lines, &|namespace, id| self.roots.has_task(namespace, id)) {
             Placed::Host { cgroup } => self.host(cgroup),
-            Placed::Container(found) => Place::Container(self.container(found)),
+            Placed::Container(found) => {
+                let id = found.id.clone();
+                let container = self.container(found);
+                self.look_inside(&id, pid, proc, lines);
+                Place::Container(container)
+            }
             Placed::Unknown(reason) => Place::Unknown(reason),
         }
     }
 
-    /// Containers forgotten because there were too many.
+    /// Learns from the arguments of a program that was just started: where it is a shim or a runtime that makes a container
+    /// of containerd, that container is asked about at once.
+    pub fn announce<'a>(&mut self, program: &str, args: impl Iterator<Item = &'a str> + Clone) {
+        let Some((namespace, id)) = path::announced(program, args) else { return };
+        let wanted = namespace != "moby" && !self.known.contains_key(&id) && !self.early.contains_key(&id);
+        if !wanted || self.early.len() >= MOST_EARLY {
+            return;
+        }
+        let found = Found { id: id.clone(), runtime: "containerd", namespace: Some(namespace), ..Found::default() };
+        if self.asker.as_ref().is_some_and(|asker| asker.could_answer(&found)) && self.ask(found, None) {
+            self.early.insert(id, Early { since: self.now, told: None });
+        }
+    }
+
+    /// Takes what was answered, forgets what is over, and gives everything that is to be said of containers.
+    pub fn tick(&mut self, now: Timestamp, late: &mut Vec<Event>) {
+        self.now = now.millis();
+        let answers: Vec<_> = self.asker.iter().flat_map(Asker::answers).collect();
+        answers.into_iter().for_each(|answer| self.take(answer));
+        let names: Vec<_> = self.reader.iter().flat_map(names::Reader::answers).collect();
+        names.into_iter().for_each(|answer| self.take_names(answer));
+        for (id, via) in std::mem::take(&mut self.fresh) {
+            if let Some(seen) = self.known.get_mut(&id) {
+                seen.observed = true;
+                late.push(known::state_event("container-observed", &seen.container, Some(via), now));
+            }
+        }
+        if self.now - self.swept >= SWEEP_MS || self.now < self.swept {
+            self.swept = self.now;
+            self.sweep(now, late);
+        }
+    }
+
+    /// How often was asked by which way with which result: (`via`, `result`, count).
+    pub fn lookups(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.lookups.iter().map(|(&(via, result), &count)| (via, result, count))
+    }
+
+    /// Containers known now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Containers and names forgotten because there were too many.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
 
     fn container(&mut self, found: Found) -> Arc<Container> {
-        self.clock += 1;
-        if let Some(seen) = self.known.get_mut(&found.id) {
-            seen.used = self.clock;
-            return Arc::clone(&seen.container);
+        self.uses += 1;
+        if !self.known.contains_key(&found.id) {
+            return self.admit(found);
         }
-        let facts = self.roots.facts(&found);
-        let container = Arc::new(Container { facts, found });
-        self.make_room();
-        let seen = Seen { container: Arc::clone(&container), used: self.clock };
-        self.known.insert(container.found.id.clone(), seen);
+        let now = self.now;
+        let Some(seen) = self.known.get_mut(&found.id) else { return self.admit(found) };
+        seen.used = self.uses;
+        let container = Arc::clone(&seen.container);
+        if matches!(seen.ask, Ask::At(at) if at <= now) {
+            let asked = self.ask(found, container.sandbox());
+            if let Some(seen) = self.known.get_mut(&container.found().id) {
+                seen.ask = if asked { Ask::Waiting } else { Ask::At(now) };
+            }
+        }
         container
     }
 
+    /// The first sight of a container.
+    fn admit(&mut self, found: Found) -> Arc<Container> {
+        self.make_room();
+        let id = found.id.clone();
+        let read = self.roots.facts(&found);
+        if Runtime::of(found.runtime).is_some() {
+            self.count(Via::Bundle.name(), if read.is_some() { "found" } else { "unknown" });
+        }
+        let from_files = read.is_some();
+        let mut facts = read.unwrap_or_default();
+        if facts.name.is_none() && path::is_named(&found) {
+            facts.name = Some(id.clone());
+        }
+        let early = self.early.remove(&id);
+        let (mut ask, mut via) = (Ask::Done, Via::Bundle);
+        let asked = early.is_some();
+        if let Some((told, other)) = early.and_then(|early| early.told) {
+            (facts, via) = (facts.or(&other), told);
+        } else if !(from_files && found.runtime == "docker")
+            && self.asker.as_ref().is_some_and(|asker| asker.could_answer(&found))
+        {
+            let sandbox = facts.sandbox.clone();
+            ask = if asked || self.ask(found.clone(), sandbox) { Ask::Waiting } else { Ask::At(self.now) };
+        }
+        let metadata = if ask == Ask::Done { Metadata::Whole } else { Metadata::Pending };
+        let container = Arc::new(Container::new(found, Told { facts, from_files, metadata }));
+        if ask == Ask::Done {
+            self.fresh.push((id.clone(), via));
+        }
+        let seen = Seen { container: Arc::clone(&container), used: self.uses, ask, names: Some(0), observed: false };
+        self.known.insert(id, seen);
+        container
+    }
+
+    fn ask(&mut self, found: Found, sandbox: Option<String>) -> bool {
+        let asked = self.asker.as_ref().is_some_and(|asker| asker.ask(Question { found, sandbox }));
+        if !asked {
+            self.count("socket", runtime::Miss::Full.name());
+        }
+        asked
+    }
+
+    fn take(&mut self, answer: runtime::Answer) {
+        for (via, result) in &answer.tried {
+            self.count(via.name(), result.map_or_else(|miss| miss.name(), |()| "found"));
+        }
+        let via = answer.tried.last().map_or(Via::Bundle, |(via, _)| *via);
+        if let (Some(early), Some(facts)) = (self.early.get_mut(&answer.id), &answer.facts) {
+            early.told = Some((via, facts.clone()));
+            return;
+        }
+        self.early.remove(&answer.id);
+        let Some(seen) = self.known.get_mut(&answer.id) else { return };
+        let silent = answer.tried.iter().any(|(_, result)| *result != Err(runtime::Miss::Unknown));
+        match answer.facts {
+            Some(facts) => {
+                seen.container.learn(&facts);
+                seen.ask = Ask::Done;
+                self.fresh.push((answer.id, via));
+            }
+            None => {
+                seen.container.learn_nothing();
+                seen.ask = if silent || !seen.container.has_files() { Ask::At(self.now + AGAIN_MS) } else { Ask::Done };
+                if !seen.observed {
+                    self.fresh.push((answer.id, Via::Bundle));
+                }
+            }
+        }
+    }
+
+    /// Opens the container's root for whoever reads its users, and notes its namespaces.
+    fn look_inside(&mut self, id: &str, pid: u32, proc: &Proc, lines: &[u8]) {
+        let (Some(reader), Some(seen)) = (&self.reader, self.known.get_mut(id)) else { return };
+        if seen.names.is_none_or(|at| at > self.now) {
+            return;
+        }
+        let Some(root) = proc.root(pid) else { return };
+        // A runtime that is still on its way in has our root; and the pid may have come back since its lines were read.
+        let outside = self.host_root.as_ref().is_none_or(|host| host.is(&root));
+        if outside || proc.cgroup(pid).as_deref() != Some(lines) {
+            return;
+        }
+        let map = |name: &str| IdMap::parse(&proc.id_map(pid, name).unwrap_or_default());
+        seen.container.look(proc.namespace(pid, "pid"), map("uid_map"), map("gid_map"));
+        seen.names = None;
+        if !reader.ask(id.to_owned(), root) {
+            seen.names = Some(self.now + names::AGAIN_MS);
+            self.count("users", runtime::Miss::Full.name());
+        }
+    }
+
+    fn take_names(&mut self, answer: names::Answer) {
+        let result = answer.names.as_ref().map_or_else(|refused| refused.name(), |_| "found");
+        self.count("users", result);
+        let Some(seen) = self.known.get_mut(&answer.id) else { return };
+        seen.names = Some(self.now + if answer.names.is_ok() { self.names_ms } else { names::AGAIN_MS });
+        seen.container.set_names(answer.names.ok());
+        self.hold_names();
+    }
+
+    /// All containers' names together are bounded; the one not seen for the longest time loses its own first.
+    fn hold_names(&mut self) {
+        let mut held: usize = self.known.values().map(|seen| seen.container.names_len()).sum();
+        while held > names::MOST_IDS {
+            let named = self.known.values_mut().filter(|seen| seen.container.names_len() > 0);
+            let Some(oldest) = named.min_by_key(|seen| seen.used) else { return };
+            held -= oldest.container.names_len();
+            oldest.container.set_names(None);
+            oldest.names = Some(0);
+            self.evicted += 1;
+        }
+    }
+
+    /// Containers that no life of the process table is in any more, and early questions that nothing came of.
+    fn sweep(&mut self, now: Timestamp, late: &mut Vec<Event>) {
+        self.known.retain(|_, seen| {
+            let over = Arc::strong_count(&seen.container) == 1;
+            if over {
+                late.push(known::state_event("container-ended", &seen.container, None, now));
+            }
+            !over
+        });
+        self.early.retain(|_, early| now.millis() - early.since < EARLY_MS);
+    }
+
     fn make_room(&mut self) {
-        if self.known.len() < MOST {
+        if self.known.len() < self.most {
             return;
         }
         // A walk over 4,096 entries per new container beyond the bound; containers start far slower than that costs.
@@ -231,65 +378,16 @@ impl Containers {
         if let Some(place) = self.hosts.get(&cgroup) {
             return place.clone();
         }
-        if self.hosts.len() >= MOST {
+        if self.hosts.len() >= self.most {
             self.hosts.clear();
             self.evicted += 1;
         }
-        let place = Place::Host(cgroup.as_str().into(), unit(&cgroup).map(Into::into));
+        let place = Place::Host(cgroup.as_str().into(), path::unit(&cgroup).map(Into::into));
         self.hosts.insert(cgroup, place.clone());
         place
     }
-}
 
-/// The innermost systemd unit of a path that is no slice.
-fn unit(cgroup: &str) -> Option<&str> {
-    let kinds = [".service", ".scope", ".socket", ".mount", ".timer"];
-    cgroup.rsplit('/').find(|part| kinds.iter().any(|kind| part.ends_with(kind)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use schema::Timestamp;
-
-    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-    #[test]
-    fn a_container_is_read_once_and_shared() {
-        let mut containers = Containers::default();
-        let line = format!("0::/system.slice/docker-{ID}.scope\n");
-        let (Place::Container(first), Place::Container(second)) =
-            (containers.place(line.as_bytes()), containers.place(line.as_bytes()))
-        else {
-            panic!("a docker scope is a container")
-        };
-        assert!(Arc::ptr_eq(&first, &second));
-    }
-
-    #[test]
-    fn host_places_have_unit_and_path() {
-        let mut containers = Containers::default();
-        let mut event = Event::new(Timestamp::default());
-        containers.place(b"0::/system.slice/ssh.service\n").apply(&mut event, false);
-        assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("host"));
-        assert_eq!(event.str(field::AUDITNG_SYSTEMD_UNIT), Some("ssh.service"));
-        assert_eq!(event.str(field::AUDITNG_CGROUP_PATH), Some("/system.slice/ssh.service"));
-    }
-
-    #[test]
-    fn the_number_of_containers_is_bounded() {
-        let mut containers = Containers::default();
-        for number in 0..MOST + 3 {
-            containers.place(format!("0::/docker/{number:064x}\n").as_bytes());
-        }
-        assert_eq!((containers.known.len(), containers.evicted()), (MOST, 3));
-    }
-
-    #[test]
-    fn an_unknown_place_says_why() {
-        let mut event = Event::new(Timestamp::default());
-        Place::Unknown("pid-gone").apply(&mut event, false);
-        assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("unknown"));
-        assert_eq!(event.str(field::AUDITNG_CONTAINER_REASON), Some("pid-gone"));
+    fn count(&mut self, via: &'static str, result: &'static str) {
+        *self.lookups.entry((via, result)).or_default() += 1;
     }
 }

@@ -302,7 +302,7 @@ impl Table {
             .cgroup(pid)
             .filter(|_| start.is_some() && self.proc.stat(pid).map(|stat| stat.start_ticks) == start);
         let (place, inherited) = match lines {
-            Some(lines) => (self.containers.place(&lines), false),
+            Some(lines) => (self.containers.place(pid, &self.proc, &lines), false),
             None => (self.inherited(key), true),
         };
         if let Some(life) = self.lives.get_mut(key) {

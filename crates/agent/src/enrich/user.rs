@@ -108,7 +108,7 @@ impl Mark {
 }
 
 /// Lines `name:password:id:...`; the first name of an id counts, as in getpwuid(3). Names that are not UTF-8 are skipped.
-fn parse(text: &[u8]) -> HashMap<u32, Box<str>> {
+pub(super) fn parse(text: &[u8]) -> HashMap<u32, Box<str>> {
     let mut names = HashMap::new();
     for line in text.split(|&byte| byte == b'\n') {
         let mut fields = line.split(|&byte| byte == b':');

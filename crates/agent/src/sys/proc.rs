@@ -9,6 +9,8 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use super::inside::Root;
+
 /// One kernel clock tick of `/proc/PID/stat` in ms: `USER_HZ` is 100 on every architecture that has audit.
 pub const TICK_MS: i64 = 10;
 
@@ -71,6 +73,24 @@ impl Proc {
     #[must_use]
     pub fn cgroup(&self, pid: u32) -> Option<Vec<u8>> {
         self.read(pid, "cgroup", 16 << 10)
+    }
+
+    /// The root folder as the process sees it, held open.
+    #[must_use]
+    pub fn root(&self, pid: u32) -> Option<Root> {
+        Root::open(&self.of(pid, "root")).ok()
+    }
+
+    /// `uid_map` or `gid_map` of its user namespace, 340 lines at most.
+    #[must_use]
+    pub fn id_map(&self, pid: u32, name: &str) -> Option<Vec<u8>> {
+        self.read(pid, name, 16 << 10)
+    }
+
+    /// The number in a namespace link such as `pid:[4026531836]`.
+    #[must_use]
+    pub fn namespace(&self, pid: u32, kind: &str) -> Option<u64> {
+        namespace_inode(&std::fs::read_link(self.of(pid, "ns").join(kind)).ok()?)
     }
 
     /// Whether a process with this pid lives.
@@ -145,11 +165,10 @@ impl Proc {
         targets.any(|target| target.to_str().and_then(socket_inode).is_some_and(|inode| inodes.contains(&inode)))
     }
 
-    /// The number in a namespace link such as `pid:[4026531836]`.
+    /// [`Self::namespace`] of this process.
     #[must_use]
     pub fn own_namespace(&self, kind: &str) -> Option<u64> {
-        let target = std::fs::read_link(self.root.join("self/ns").join(kind)).ok()?;
-        target.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
+        namespace_inode(&std::fs::read_link(self.root.join("self/ns").join(kind)).ok()?)
     }
 
     /// `name (pid N)` for messages, with the name made harmless for terminals.
@@ -210,6 +229,11 @@ impl AuditSocket {
         let inode = words.next_back()?.parse().ok()?;
         (protocol == 9 && port != 0).then_some(Self { port, groups, inode })
     }
+}
+
+/// `pid:[4026531836]`.
+fn namespace_inode(target: &Path) -> Option<u64> {
+    target.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
 }
 
 /// `socket:[5678]`.

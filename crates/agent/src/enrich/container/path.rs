@@ -1,6 +1,35 @@
 //! Cgroup paths of the runtimes.
 
-use super::{Found, Placed};
+/// Which side of the wall a process is on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Placed {
+    /// On the host, in this cgroup.
+    Host {
+        /// Path of the line that counts.
+        cgroup: String,
+    },
+    /// In a container.
+    Container(Found),
+    /// Not known, for this reason.
+    Unknown(&'static str),
+}
+
+/// A container as a cgroup path names it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// Innermost id, as the runtime writes it.
+    pub id: String,
+    /// `docker`, `containerd`, `cri-o`, `podman`, `lxc`, `systemd-nspawn`, `garden`, `ecs`.
+    pub runtime: &'static str,
+    /// Ids around it, outermost first.
+    pub outer: Vec<String>,
+    /// Namespace of containerd, where the path has it.
+    pub namespace: Option<String>,
+    /// Pod of Kubernetes, where the path has it.
+    pub pod: Option<Pod>,
+    /// The user in whose slice of systemd it runs.
+    pub user: Option<u32>,
+}
 
 /// The v1 hierarchies in the order in which they are believed.
 const V1_ORDER: [&str; 5] = ["name=systemd", "pids", "memory", "devices", "cpu"];
@@ -30,6 +59,33 @@ pub fn identify(lines: &[u8], is_task: &dyn Fn(&str, &str) -> bool) -> Placed {
     }
 }
 
+/// The innermost systemd unit of a path that is no slice.
+pub(super) fn unit(cgroup: &str) -> Option<&str> {
+    let kinds = [".service", ".scope", ".socket", ".mount", ".timer"];
+    cgroup.rsplit('/').find(|part| kinds.iter().any(|kind| part.ends_with(kind)))
+}
+
+/// Whether people gave the id, so that it is the name as well: `ctr`, LXC and nspawn know no other.
+pub(super) fn is_named(found: &Found) -> bool {
+    matches!(found.runtime, "lxc" | "systemd-nspawn") || found.runtime == "containerd" && !is_hex(&found.id, 64)
+}
+
+/// The containerd namespace and id of a container about to be made, from the arguments of its shim (`-namespace N -id I`) or
+/// of runc (`.. create --bundle .../N/I .. I`).
+pub(super) fn announced<'a>(program: &str, args: impl Iterator<Item = &'a str> + Clone) -> Option<(String, String)> {
+    let after = |name: &str| args.clone().skip_while(|arg| *arg != name).nth(1);
+    let program = program.rsplit('/').next().unwrap_or(program);
+    if program.starts_with("containerd-shim") {
+        return Some((after("-namespace")?.to_owned(), after("-id")?.to_owned()));
+    }
+    let makes = matches!(program, "runc" | "crun" | "youki") && args.clone().any(|arg| arg == "create" || arg == "run");
+    let bundle = makes.then(|| after("--bundle").or_else(|| after("-b")))??;
+    let (above, id) = bundle.trim_end_matches('/').rsplit_once('/')?;
+    let (above, namespace) = above.rsplit_once('/')?;
+    let (_, kind) = above.rsplit_once('/')?;
+    (kind == "io.containerd.runtime.v2.task").then(|| (namespace.to_owned(), id.to_owned()))
+}
+
 /// `hierarchy:controllers:path` with its rank, the v2 line (`0::`) first.
 fn ranked(line: &str) -> Option<(usize, &str)> {
     let mut parts = line.splitn(3, ':');
@@ -46,10 +102,11 @@ fn ranked(line: &str) -> Option<(usize, &str)> {
 fn container(path: &str, is_task: &dyn Fn(&str, &str) -> bool) -> Option<Found> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != "..").collect();
     let mut found: Option<Found> = None;
-    let mut pod = None;
+    let (mut pod, mut user) = (None, None);
     for (at, part) in parts.iter().enumerate() {
         let above = &parts[..at];
-        pod = pod_of(part, above).or(pod);
+        pod = pod_of(part.split(':').next().unwrap_or(part), above).or(pod);
+        user = user_of(part).or(user);
         let Some((runtime, id)) = named(part, above).or_else(|| task(part, above, is_task)) else { continue };
         let mut outer = Vec::new();
         if let Some(before) = found.filter(|before| before.id != id) {
@@ -58,7 +115,7 @@ fn container(path: &str, is_task: &dyn Fn(&str, &str) -> bool) -> Option<Found> 
         }
         let namespace = (runtime == TASK).then(|| above.last().map(|&name| name.to_owned())).flatten();
         let runtime = if runtime == TASK { "containerd" } else { runtime };
-        found = Some(Found { id, runtime, outer, namespace, pod: pod.clone() });
+        found = Some(Found { id, runtime, outer, namespace, pod: pod.clone(), user });
     }
     found
 }
@@ -74,6 +131,7 @@ fn named(part: &str, above: &[&str]) -> Option<(&'static str, String)> {
     let known = [
         ("docker-", "docker"),
         ("libpod-", "podman"),
+        ("libpod-payload-", "podman"),
         ("crio-", "cri-o"),
         ("cri-containerd-", "containerd"),
         ("containerd-", "containerd"),
@@ -82,8 +140,12 @@ fn named(part: &str, above: &[&str]) -> Option<(&'static str, String)> {
     if let Some(hit) = known.iter().find_map(|(prefix, runtime)| Some((*runtime, scoped(prefix)?))) {
         return Some(hit);
     }
-    if let Some((_, id)) = part.rsplit_once(":cri-containerd:") {
-        return Some(("containerd", id.to_owned()));
+    // `slice:prefix:id`: what a runtime asked systemd for, made by one that takes it for a folder.
+    if let [_, prefix, id] = part.split(':').collect::<Vec<_>>()[..]
+        && let Some((_, runtime)) = known.iter().find(|(known, _)| known.strip_suffix('-') == Some(prefix))
+        && is_hex(id, 64)
+    {
+        return Some((runtime, id.to_owned()));
     }
     if is_hex(part, 64) {
         let runtime = match last {
@@ -106,7 +168,7 @@ fn machine(part: &str, last: &str) -> Option<(&'static str, String)> {
     if let Some(name) = part.strip_prefix("lxc.payload.") {
         return Some(("lxc", name.to_owned()));
     }
-    if last == "lxc" && !part.starts_with("lxc.monitor") {
+    if matches!(last, "lxc" | "lxc.payload") && !part.starts_with("lxc.monitor") {
         return Some(("lxc", part.to_owned()));
     }
     let scope = part.strip_prefix("machine-").and_then(|rest| rest.strip_suffix(".scope")).map(unescape);
@@ -123,7 +185,13 @@ fn machine(part: &str, last: &str) -> Option<(&'static str, String)> {
 /// `/<namespace>/<id>` of containerd, whatever the id is, if there is such a task.
 fn task(part: &str, above: &[&str], is_task: &dyn Fn(&str, &str) -> bool) -> Option<(&'static str, String)> {
     let [namespace] = above else { return None };
-    is_task(namespace, part).then(|| (TASK, part.to_owned()))
+    let is_unit = [".service", ".scope", ".slice", ".socket", ".mount"].iter().any(|kind| part.ends_with(kind));
+    (!is_unit && is_task(namespace, part)).then(|| (TASK, part.to_owned()))
+}
+
+/// `user-<uid>.slice`.
+fn user_of(part: &str) -> Option<u32> {
+    part.strip_prefix("user-")?.strip_suffix(".slice")?.parse().ok()
 }
 
 /// `pod<uid>` or `kubepods-burstable-pod<uid with _>.slice` below a `kubepods` part.
@@ -196,21 +264,23 @@ mod tests {
     }
 
     #[test]
-    fn docker_and_its_relatives() {
+    fn a86_docker_and_its_relatives() {
         check(&[
             ("0::/docker/A", "docker A"),
             ("0::/system.slice/docker-A.scope", "docker A"),
             ("0::/actions_job/A", "docker A"),
             ("0::/system.slice/docker-A.scope/init.scope", "docker A"),
-            ("0::/docker/A/docker/B", "docker B in A"),
             ("0::/../../docker/A", "docker A"),
+            ("0::/../../../system.slice/docker-A.scope", "docker A"),
+            ("0::/system.slice:docker:A", "docker A"),
+            ("0::/docker-a", "host /docker-a"),
             ("0::/system.slice/docker.service", "host /system.slice/docker.service"),
             ("0::/docker/buildkit", "host /docker/buildkit"),
         ]);
     }
 
     #[test]
-    fn containerd_and_kubernetes() {
+    fn a86_containerd_and_kubernetes() {
         check(&[
             ("0::/system.slice/cri-containerd-A.scope", "containerd A"),
             ("0::/system.slice/nerdctl-A.scope", "containerd A"),
@@ -224,20 +294,29 @@ mod tests {
                 "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podU_D.slice/cri-containerd-A.scope",
                 "containerd A pod UID burstable",
             ),
-            ("0::/system.slice/containerd.service/kubepods-burstable-podU_D.slice:cri-containerd:A", "containerd A"),
+            (
+                "0::/system.slice/containerd.service/kubepods-burstable-podU_D.slice:cri-containerd:A",
+                "containerd A pod UID burstable",
+            ),
+            ("0::/kubepods.slice:cri-containerd:not-an-id", "host /kubepods.slice:cri-containerd:not-an-id"),
+            ("0::/demo/web1.service", "host /demo/web1.service"),
             ("0::/kubepods/burstable/podUID", "host /kubepods/burstable/podUID"),
-            ("0::/docker/A/kubelet/kubepods/burstable/podUID/B", "containerd B in A pod UID burstable"),
+            (
+                "0::/kubepods/burstable/pod0123456789abcdef0123456789abcdef/A",
+                "containerd A pod 0123456789abcdef0123456789abcdef burstable",
+            ),
         ]);
     }
 
     #[test]
-    fn crio_and_podman_without_their_monitors() {
+    fn a86_crio_and_podman_without_their_monitors() {
         check(&[
             ("0::/kubepods.slice/kubepods-podU_D.slice/crio-A.scope", "cri-o A pod UID guaranteed"),
             ("0::/crio-A", "cri-o A"),
             ("0::/system.slice/crio-conmon-A.scope", "host /system.slice/crio-conmon-A.scope"),
             ("0::/machine.slice/libpod-A.scope", "podman A"),
             ("0::/machine.slice/libpod-A.scope/container", "podman A"),
+            ("0::/system.slice/web.service/libpod-payload-A", "podman A"),
             ("0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-A.scope", "podman A"),
             ("0::/machine.slice/libpod-conmon-A.scope", "host /machine.slice/libpod-conmon-A.scope"),
             ("10:pids:/libpod_parent/libpod-A\n0::/libpod_parent/libpod-A", "podman A"),
@@ -246,10 +325,13 @@ mod tests {
     }
 
     #[test]
-    fn named_machines() {
+    fn a86_lxc_nspawn_garden_and_ecs() {
         check(&[
             ("0::/lxc.payload.web", "lxc web"),
             ("0::/lxc/web", "lxc web"),
+            ("0::/lxc.payload/web", "lxc web"),
+            ("0::/lxc/web/init.scope", "lxc web"),
+            ("0::/lxc.monitor/web", "host /lxc.monitor/web"),
             ("0::/lxc.monitor.web", "host /lxc.monitor.web"),
             ("0::/machine.slice/machine-deb\\x2d12.scope", "systemd-nspawn deb-12"),
             (
@@ -267,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_disagree() {
+    fn a86_lines_that_disagree() {
         check(&[
             // v2 names nothing, v1 does.
             ("12:devices:/docker/A\n1:name=systemd:/docker/A\n0::/", "docker A"),
@@ -280,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_container() {
+    fn a89_what_is_no_container() {
         check(&[
             // Seen on a real host: 32 hex digits on the memory line alone.
             ("4:memory:/0123456789abcdef0123456789abcdef\n0::/", "host /0123456789abcdef0123456789abcdef"),
@@ -290,6 +372,44 @@ mod tests {
             ("", "unknown cgroup-unreadable"),
             ("nonsense", "unknown cgroup-unreadable"),
         ]);
+    }
+
+    #[test]
+    fn a88_containers_in_containers() {
+        check(&[
+            ("0::/docker/A/docker/B", "docker B in A"),
+            ("0::/system.slice/docker-A.scope/system.slice/docker-B.scope", "docker B in A"),
+            ("0::/docker/A/kubelet/kubepods/burstable/podUID/B", "containerd B in A pod UID burstable"),
+            ("0::/lxc.payload.outer/lxc.payload.inner/docker/A", "docker A in outer inner"),
+            ("0::/machine.slice/libpod-A.scope/container/libpod_parent/libpod-B", "podman B in A"),
+            // The same id twice is one container.
+            ("0::/docker/A/docker-A.scope", "docker A"),
+        ]);
+    }
+
+    #[test]
+    fn users_are_taken_from_their_slice() {
+        let lines = format!("0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{A}.scope\n");
+        let Placed::Container(found) = identify(lines.as_bytes(), &|_, _| false) else { panic!("{lines}") };
+        assert_eq!(found.user, Some(1000));
+    }
+
+    #[test]
+    fn shims_and_runtimes_announce_containers() {
+        let check = |line: &str, expect: Option<(&str, &str)>| {
+            let got = announced(line.split(' ').next().unwrap(), line.split(' '));
+            assert_eq!(got, expect.map(|(namespace, id)| (namespace.to_owned(), id.to_owned())), "{line}");
+        };
+        check(
+            "/usr/bin/containerd-shim-runc-v2 -namespace demo -address /x.sock -id web1 start",
+            Some(("demo", "web1")),
+        );
+        let bundle = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1";
+        check(&format!("runc --root /r create --bundle {bundle} --pid-file p c1"), Some(("k8s.io", "c1")));
+        check(&format!("runc --root /r delete --bundle {bundle} c1"), None);
+        check("runc create --bundle /var/lib/containers/storage/x/userdata x", None);
+        check("containerd-shim-runc-v2 -namespace", None);
+        check("sh -c containerd-shim -id x", None);
     }
 
     proptest! {
