@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::enrich::{self, container, user};
 use crate::ship::{self, Target};
 use crate::source::audit;
 use crate::spool::{self, Full, Limits};
@@ -42,6 +43,10 @@ pub struct Config {
     pub source: Sources,
     /// The kernel's audit rules.
     pub rules: audit::Rules,
+    /// What is known of containers.
+    pub container: container::Config,
+    /// Names of users.
+    pub users: user::Config,
 }
 
 /// `[spool]`
@@ -101,6 +106,8 @@ impl Default for Config {
             ship: Ship::default(),
             source: Sources::default(),
             rules: audit::Rules::default(),
+            container: container::Config::default(),
+            users: user::Config::default(),
         }
     }
 }
@@ -133,6 +140,14 @@ impl Default for Ship {
             timeout: Span(options.timeout),
             heartbeat: Span(options.heartbeat),
         }
+    }
+}
+
+impl Config {
+    /// For [`enrich::Enricher::new`].
+    #[must_use]
+    pub fn context(&self) -> enrich::Config {
+        enrich::Config { container: self.container.clone(), users: self.users.clone() }
     }
 }
 
@@ -225,6 +240,7 @@ impl Config {
             (urls, "ship.urls", "needs at least one URL that begins with http:// or https://"),
             (self.ship.max_events > 0, "ship.max_events", "must be at least 1"),
             (self.ship.max_bytes.0 > 0, "ship.max_bytes", "must be at least 1B"),
+            (self.container.cache > 0, "container.cache", "must be at least 1"),
             (self.ship.heartbeat.0.as_secs() >= 1, "ship.heartbeat", "must be at least 1s"),
         ];
         let wrong = checks.into_iter().filter(|(right, ..)| !right);

@@ -13,6 +13,7 @@ pub mod host;
 pub mod process;
 pub mod user;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schema::{Event, Timestamp, Value, field};
@@ -21,7 +22,7 @@ use crate::clock::Clock;
 use crate::health::{Figure, Health};
 use crate::sys::proc::Proc;
 
-use container::{Containers, Roots};
+use container::Containers;
 use host::Host;
 use process::{Facts, Table, Text};
 
@@ -37,24 +38,45 @@ pub struct Enricher {
     figures: Figures,
 }
 
+/// How much is asked and kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Config {
+    /// `[container]`
+    pub container: container::Config,
+    /// `[users]`
+    pub users: user::Config,
+}
+
 /// What the tables hold and forgot, for the health page.
 #[derive(Debug)]
 struct Figures {
+    health: Arc<Health>,
+    containers: Arc<Figure>,
+    /// By way and result.
+    lookups: BTreeMap<(&'static str, &'static str), Arc<Figure>>,
     processes: Arc<Figure>,
     processes_evicted: Arc<Figure>,
     containers_evicted: Arc<Figure>,
 }
 
 impl Figures {
-    fn of(health: &Health) -> Self {
+    fn of(health: &Arc<Health>) -> Self {
         Self {
+            health: Arc::clone(health),
+            containers: health.figure("auditng_container_table_entries"),
+            lookups: BTreeMap::new(),
             processes: health.figure("auditng_process_table_entries"),
             processes_evicted: health.figure("auditng_cache_evicted_total{cache=\"process\"}"),
             containers_evicted: health.figure("auditng_cache_evicted_total{cache=\"container\"}"),
         }
     }
 
-    fn set(&self, table: &Table) {
+    fn set(&mut self, table: &Table) {
+        self.containers.set(table.containers().len() as u64);
+        for (via, result, count) in table.containers().lookups() {
+            let made = || self.health.figure(lookup_name(via, result));
+            self.lookups.entry((via, result)).or_insert_with(made).set(count);
+        }
         self.processes.set(table.len() as u64);
         self.processes_evicted.set(table.evicted());
         self.containers_evicted.set(table.containers().evicted());
@@ -63,14 +85,16 @@ impl Figures {
 
 impl Enricher {
     /// An enricher that knows no process yet.
-    #[must_use]
-    pub fn new(proc: Proc, clock: Clock, health: &Health) -> Self {
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn new(proc: Proc, clock: Clock, config: &Config, health: &Arc<Health>) -> std::io::Result<Self> {
         let host = Host::here();
-        let containers = Containers::new(Roots::default());
+        let containers = Containers::start(&config.container, config.users.ttl.0)?;
         let boot_id = proc.boot_id().unwrap_or_default();
         let mut table = Table::new(proc.clone(), containers, &host.id, &boot_id);
         table.set_clock(clock.wall());
-        Self { host, table, proc, clock, late: Vec::new(), figures: Figures::of(health) }
+        Ok(Self { host, table, proc, clock, late: Vec::new(), figures: Figures::of(health) })
     }
 
     /// Learns all processes that live now.
@@ -82,6 +106,7 @@ impl Enricher {
     /// own, whole but for their id: an event that has left is never edited.
     pub fn tick(&mut self, now: Timestamp, each: &mut dyn FnMut(Event)) {
         self.table.tick(now);
+        self.table.containers_mut().tick(now, &self.proc, &mut self.late);
         self.figures.set(&self.table);
         for mut event in self.late.drain(..) {
             self.host.apply(&mut event);
@@ -94,10 +119,20 @@ impl Enricher {
         let seen = Seen::of(event);
         if let Some(facts) = seen.facts {
             let present = seen.present;
+            if facts.is_exec && !facts.failed {
+                self.announce(&facts);
+            }
             let life = self.table.observe(&facts);
             self.table.apply(life, present, event);
         }
         self.host.apply(event);
+    }
+
+    /// A program that makes containers says in its arguments which one.
+    fn announce(&mut self, facts: &Facts) {
+        if let Some(exe) = &facts.exe {
+            self.table.containers_mut().announce(exe.as_str(), facts.args.iter().map(Text::as_str));
+        }
     }
 
     /// `name (pid N)` for messages.
@@ -111,6 +146,11 @@ impl Enricher {
     pub fn table(&self) -> &Table {
         &self.table
     }
+}
+
+/// The metric of one way and result. Its text is kept for good; there are fewer than a hundred pairs.
+fn lookup_name(via: &str, result: &str) -> &'static str {
+    format!("auditng_container_lookup_total{{via=\"{via}\",result=\"{result}\"}}").leak()
 }
 
 /// What an event says of its process, and which of the fields that we would add it already has.

@@ -47,6 +47,8 @@ use runtime::{Asker, Question, Via};
 
 /// A runtime that did not know a container, or did not answer, is asked for it again after so long.
 const AGAIN_MS: i64 = 5_000;
+/// ... and after twice the time each further time, up to five minutes.
+const MOST_DOUBLINGS: u32 = 6;
 /// Containers asked about before their first process was seen, and for how long the answer is kept.
 const MOST_EARLY: usize = 256;
 const EARLY_MS: i64 = 30_000;
@@ -79,8 +81,12 @@ struct Seen {
     container: Arc<Container>,
     used: u64,
     ask: Ask,
-    /// Whether its names are being read, and when they may be read again.
+    /// The process of it that was seen last.
+    pid: u32,
+    /// When its names may be read again; `None`: they are being read.
     names: Option<i64>,
+    /// Answers that said nothing.
+    tries: u32,
     observed: bool,
 }
 
@@ -148,14 +154,16 @@ impl Containers {
     }
 
     /// The place that these lines of `/proc/PID/cgroup` name. What else is to be learnt of a container is read from this
-    /// process, which must have had these lines a moment ago.
+    /// process, if it is still there.
     pub fn place(&mut self, pid: u32, proc: &Proc, lines: &[u8]) -> Place {
         match identify(lines, &|namespace, id| self.roots.has_task(namespace, id)) {
             Placed::Host { cgroup } => self.host(cgroup),
             Placed::Container(found) => {
-                let id = found.id.clone();
                 let container = self.container(found);
-                self.look_inside(&id, pid, proc, lines);
+                if let Some(seen) = self.known.get_mut(container.id()) {
+                    seen.pid = pid;
+                }
+                self.look_inside(container.id(), proc);
                 Place::Container(container)
             }
             Placed::Unknown(reason) => Place::Unknown(reason),
@@ -177,7 +185,7 @@ impl Containers {
     }
 
     /// Takes what was answered, forgets what is over, and gives everything that is to be said of containers.
-    pub fn tick(&mut self, now: Timestamp, late: &mut Vec<Event>) {
+    pub fn tick(&mut self, now: Timestamp, proc: &Proc, late: &mut Vec<Event>) {
         self.now = now.millis();
         let answers: Vec<_> = self.asker.iter().flat_map(Asker::answers).collect();
         answers.into_iter().for_each(|answer| self.take(answer));
@@ -192,6 +200,7 @@ impl Containers {
         if self.now - self.swept >= SWEEP_MS || self.now < self.swept {
             self.swept = self.now;
             self.sweep(now, late);
+            self.catch_up(proc);
         }
     }
 
@@ -228,10 +237,7 @@ impl Containers {
         seen.used = self.uses;
         let container = Arc::clone(&seen.container);
         if matches!(seen.ask, Ask::At(at) if at <= now) {
-            let asked = self.ask(found, container.sandbox());
-            if let Some(seen) = self.known.get_mut(&container.found().id) {
-                seen.ask = if asked { Ask::Waiting } else { Ask::At(now) };
-            }
+            self.ask_again(&container);
         }
         container
     }
@@ -265,9 +271,25 @@ impl Containers {
         if ask == Ask::Done {
             self.fresh.push((id.clone(), via));
         }
-        let seen = Seen { container: Arc::clone(&container), used: self.uses, ask, names: Some(0), observed: false };
+        let seen = Seen {
+            container: Arc::clone(&container),
+            used: self.uses,
+            ask,
+            pid: 0,
+            names: Some(0),
+            tries: 0,
+            observed: false,
+        };
         self.known.insert(id, seen);
         container
+    }
+
+    fn ask_again(&mut self, container: &Container) {
+        let asked = self.ask(container.found().clone(), container.sandbox());
+        let now = self.now;
+        if let Some(seen) = self.known.get_mut(container.id()) {
+            seen.ask = if asked { Ask::Waiting } else { Ask::At(now) };
+        }
     }
 
     fn ask(&mut self, found: Found, sandbox: Option<String>) -> bool {
@@ -298,7 +320,11 @@ impl Containers {
             }
             None => {
                 seen.container.learn_nothing();
-                seen.ask = if silent || !seen.container.has_files() { Ask::At(self.now + AGAIN_MS) } else { Ask::Done };
+                seen.ask = match silent || !seen.container.has_files() {
+                    true => Ask::At(self.now + (AGAIN_MS << seen.tries.min(MOST_DOUBLINGS))),
+                    false => Ask::Done,
+                };
+                seen.tries += 1;
                 if !seen.observed {
                     self.fresh.push((answer.id, Via::Bundle));
                 }
@@ -307,15 +333,18 @@ impl Containers {
     }
 
     /// Opens the container's root for whoever reads its users, and notes its namespaces.
-    fn look_inside(&mut self, id: &str, pid: u32, proc: &Proc, lines: &[u8]) {
+    fn look_inside(&mut self, id: &str, proc: &Proc) {
         let (Some(reader), Some(seen)) = (&self.reader, self.known.get_mut(id)) else { return };
         if seen.names.is_none_or(|at| at > self.now) {
             return;
         }
+        let pid = seen.pid;
         let Some(root) = proc.root(pid) else { return };
         // A runtime that is still on its way in has our root; and the pid may have come back since its lines were read.
         let outside = self.host_root.as_ref().is_none_or(|host| host.is(&root));
-        if outside || proc.cgroup(pid).as_deref() != Some(lines) {
+        let lines = proc.cgroup(pid).unwrap_or_default();
+        let still = identify(&lines, &|namespace, id| self.roots.has_task(namespace, id));
+        if outside || !matches!(still, Placed::Container(found) if found.id == id) {
             return;
         }
         let map = |name: &str| IdMap::parse(&proc.id_map(pid, name).unwrap_or_default());
@@ -359,6 +388,16 @@ impl Containers {
             !over
         });
         self.early.retain(|_, early| now.millis() - early.since < EARLY_MS);
+    }
+
+    /// Questions and names that are due, also of containers in which nothing new starts.
+    fn catch_up(&mut self, proc: &Proc) {
+        let due = |seen: &&Seen| matches!(seen.ask, Ask::At(at) if at <= self.now);
+        let ask: Vec<_> = self.known.values().filter(due).map(|seen| Arc::clone(&seen.container)).collect();
+        ask.iter().for_each(|container| self.ask_again(container));
+        let due = |seen: &&Seen| seen.pid != 0 && seen.names.is_some_and(|at| at <= self.now);
+        let look: Vec<_> = self.known.values().filter(due).map(|seen| Arc::clone(&seen.container)).collect();
+        look.iter().for_each(|container| self.look_inside(container.id(), proc));
     }
 
     fn make_room(&mut self) {

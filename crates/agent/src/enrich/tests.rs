@@ -10,7 +10,7 @@ fn exec_event() -> Event {
 }
 
 fn enricher() -> Enricher {
-    Enricher::new(Proc::default(), Clock::system(), &Health::default())
+    Enricher::new(Proc::default(), Clock::system(), &Config::default(), &Arc::default()).unwrap()
 }
 
 #[test]

@@ -5,12 +5,28 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use audit::normalize::Names;
 use schema::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use crate::config::Span;
 use crate::sys::proc::read;
+
+/// The keys of `[users]`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long the users of a container are believed before they are read again.
+    pub ttl: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { ttl: Span(Duration::from_secs(60)) }
+    }
+}
 
 /// How often the files are looked at.
 const LOOK_MS: i64 = 1000;

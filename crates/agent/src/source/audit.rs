@@ -46,7 +46,7 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::Bytes;
-use crate::enrich::Enricher;
+use crate::enrich::{self, Enricher};
 use crate::health::{Health, State};
 use crate::intake::{Running, Sink, Source};
 use crate::sys::proc::Proc;
@@ -196,13 +196,21 @@ pub struct Audit {
     state_path: PathBuf,
     clock: Clock,
     proc: Proc,
+    context: enrich::Config,
 }
 
 impl Audit {
     /// A source that has not started. `state_path` is where `audit.state` lies.
     #[must_use]
     pub fn new(config: Config, rules: Rules, state_path: PathBuf, clock: Clock) -> Self {
-        Self { config, rules, state_path, clock, proc: Proc::default() }
+        let context = enrich::Config::default();
+        Self { config, rules, state_path, clock, proc: Proc::default(), context }
+    }
+
+    /// With these bounds and places for what is known of processes and containers.
+    #[must_use]
+    pub fn with_context(self, context: enrich::Config) -> Self {
+        Self { context, ..self }
     }
 
     fn plan(&self, features: Option<u32>, notes: &mut Vec<String>) -> Plan {
@@ -238,7 +246,7 @@ impl Audit {
         if self.config.socket == Choice::Off {
             return Ok(Running::idle());
         }
-        let enricher = Enricher::new(self.proc, self.clock, health);
+        let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?;
         let parser = Parser::new(Arc::clone(&shared), enricher, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health.stage("netlink"));
         let stop = Arc::clone(&shared);

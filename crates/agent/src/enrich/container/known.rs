@@ -51,6 +51,12 @@ impl Container {
         Self { found, known: RwLock::new(Known { told, ..Known::default() }) }
     }
 
+    /// Its id, as the runtime writes it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.found.id
+    }
+
     /// What its cgroup says.
     #[must_use]
     pub fn found(&self) -> &Found {

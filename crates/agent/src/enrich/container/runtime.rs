@@ -157,6 +157,7 @@ impl Via {
 pub(super) struct Question {
     pub(super) found: Found,
     /// Its pod's sandbox, where files told it.
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only CRI is asked with it"))]
     pub(super) sandbox: Option<String>,
 }
 

@@ -28,7 +28,7 @@ impl Containers {
 
     fn said(&mut self, ms: i64) -> Vec<Event> {
         let mut late = Vec::new();
-        self.tick(at(ms), &mut late);
+        self.tick(at(ms), &nobody(), &mut late);
         late
     }
 
