@@ -113,8 +113,10 @@ enum State {
 
 /// How many closed keys are remembered.
 const CLOSED_KEYS: usize = 4096;
-/// Nodes told apart; all beyond share one name and one serial window.
+/// Nodes told apart; all beyond share one serial window with records that name none.
 const NODES: usize = 1024;
+/// Of a record without `node=`.
+const NO_NODE: u32 = 0;
 /// Empty groups kept for use again.
 const POOL: usize = 256;
 /// A group that grew larger than this is not kept for use again.
@@ -153,7 +155,7 @@ impl Reassembler {
             closed: VecDeque::new(),
             pool: Vec::new(),
             nodes: HashMap::new(),
-            gaps: Vec::new(),
+            gaps: vec![Gaps::default()],
             reports: Vec::new(),
         }
     }
@@ -236,17 +238,18 @@ impl Reassembler {
         self.slots.bytes
     }
 
+    /// The number of a node, its place in [`Self::gaps`].
     fn node(&mut self, node: Option<&[u8]>) -> u32 {
-        let name = node.unwrap_or_default();
+        let Some(name) = node else { return NO_NODE };
         match self.nodes.get(name) {
             Some(&id) => id,
             None if self.nodes.len() < NODES => {
-                let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+                let id = u32::try_from(self.gaps.len()).unwrap_or(NO_NODE);
                 self.nodes.insert(name.into(), id);
                 self.gaps.push(Gaps::default());
                 id
             }
-            None => 0,
+            None => NO_NODE,
         }
     }
 

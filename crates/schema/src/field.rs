@@ -150,7 +150,7 @@ macro_rules! catalogue {
         pub static CATALOGUE: [Info; COUNT as usize] = [
             $(Info { name: $name, kind: Kind::$kind, many: catalogue!(@ $count), words: catalogue!(@ $words) }),*
         ];
-        const COUNT: u16 = Index::END as u16;
+        pub(crate) const COUNT: u16 = Index::END as u16;
     };
     (@ Many) => { true };
     (@ One) => { false };

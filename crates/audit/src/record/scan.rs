@@ -210,14 +210,15 @@ impl<'a> Fields<'a> {
         let opens = self.text[start] == b'(';
         let start = start + usize::from(opens);
         let mut word = 0;
-        for (at, &byte) in self.text[..self.end].iter().enumerate().skip(start) {
+        let rest = &self.text[start..self.end];
+        for (len, &byte) in rest.iter().enumerate() {
             match byte {
-                b'=' if at > start => {
+                b'=' if len > 0 => {
                     self.bracket |= opens;
-                    return Ok(Met { start, end: at, name: find(word, &self.text[start..at]) });
+                    return Ok(Met { start, end: start + len, name: find(word, &rest[..len]) });
                 }
-                b' ' => return Err(at),
-                TAIL if self.place != Place::Inner => return Err(at),
+                b' ' => return Err(start + len),
+                TAIL if self.place != Place::Inner => return Err(start + len),
                 _ => word = fold(word, byte),
             }
         }

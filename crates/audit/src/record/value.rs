@@ -53,16 +53,17 @@ pub fn unhex(text: &[u8], out: &mut Vec<u8>) -> bool {
     if text.is_empty() || !text.len().is_multiple_of(2) {
         return false;
     }
-    out.reserve(text.len() / 2);
-    for pair in text.chunks_exact(2) {
-        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
-        if high | low > 0xf {
-            out.truncate(start);
-            return false;
-        }
-        out.push(high << 4 | low);
+    let digit = |byte: u8| DIGITS[usize::from(byte)];
+    let mut seen = 0;
+    out.extend(text.chunks_exact(2).map(|pair| {
+        let (high, low) = (digit(pair[0]), digit(pair[1]));
+        seen |= high | low;
+        high << 4 | low
+    }));
+    if seen > 0xf {
+        out.truncate(start);
     }
-    true
+    seen <= 0xf
 }
 
 /// Value of an upper-case hex digit, 0xff for every other byte.

@@ -52,21 +52,22 @@ impl Event {
         if slot.field == field::OTHER { self.piece(slot.key) } else { slot.field.name() }
     }
 
+    #[inline]
     pub(super) fn write_value(&self, raw: Raw, out: &mut String) {
-        match self.value(raw) {
-            Value::Null => out.push_str("null"),
-            Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
-            Value::Long(value) => push_long(value, out),
-            Value::Double(value) => {
+        match raw {
+            Raw::Text(text) => push_json_string(self.piece(text), out),
+            Raw::Json(json) => out.push_str(self.piece(json)),
+            Raw::Long(value) => push_long(value, out),
+            Raw::Date(ms) => {
+                out.push('"');
+                Timestamp::from_millis(ms).write_canonical(out);
+                out.push('"');
+            }
+            Raw::Null => out.push_str("null"),
+            Raw::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+            Raw::Double(value) => {
                 out.push_str(&serde_json::Number::from_f64(value).map_or_else(|| "null".to_owned(), |n| n.to_string()))
             }
-            Value::Date(time) => {
-                out.push('"');
-                time.write_canonical(out);
-                out.push('"');
-            }
-            Value::Text(text) => push_json_string(text, out),
-            Value::Json(json) => out.push_str(json),
         }
     }
 }
@@ -149,7 +150,7 @@ fn within(path: &str, open: &str) -> bool {
 }
 
 fn is_list(event: &Event, raw: Raw) -> bool {
-    matches!(event.value(raw), Value::Json(json) if json.starts_with('['))
+    matches!(raw, Raw::Json(json) if event.piece(json).starts_with('['))
 }
 
 fn push_long(value: i64, out: &mut String) {
@@ -167,7 +168,7 @@ fn push_long(value: i64, out: &mut String) {
     if value < 0 {
         out.push('-');
     }
-    out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+    out.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Appends a JSON string literal.
@@ -191,6 +192,7 @@ pub fn push_json_string(text: &str, out: &mut String) {
 }
 
 /// The next byte from `from` on that a JSON string cannot hold as it is; eight bytes at a step.
+#[inline]
 fn next_special(bytes: &[u8], from: usize) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES * 0x80;

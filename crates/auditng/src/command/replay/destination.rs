@@ -1,7 +1,7 @@
 //! Where replayed events go: lines of JSON, or a server.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use agent::ship::{Direct, DirectError, Identity, Options};
@@ -11,6 +11,8 @@ use crate::cli::Replay;
 use crate::exit::{Code, Failure, OrExit as _};
 use crate::remote::Server;
 
+/// Lines are written together from so many bytes on.
+const LINES_BYTES: usize = 64 << 10;
 /// Without any progress for so long, a server is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -24,8 +26,9 @@ pub(super) struct Destination {
 
 enum To {
     Lines {
-        out: BufWriter<Box<dyn Write>>,
-        line: String,
+        out: Box<dyn Write>,
+        /// Whole lines that are not written yet.
+        lines: String,
     },
     Server {
         options: Box<Options>,
@@ -64,11 +67,12 @@ impl Destination {
             return;
         }
         match &mut self.to {
-            To::Lines { out, line } => {
-                line.clear();
-                event.write_json(line);
-                line.push('\n');
-                if let Err(error) = out.write_all(line.as_bytes()) {
+            To::Lines { out, lines } => {
+                event.write_json(lines);
+                lines.push('\n');
+                if lines.len() >= LINES_BYTES
+                    && let Err(error) = write(out, lines)
+                {
                     self.broken(error);
                 }
             }
@@ -90,8 +94,8 @@ impl Destination {
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         self.check()?;
         self.deliver()?;
-        if let To::Lines { out, .. } = &mut self.to
-            && let Err(error) = out.flush()
+        if let To::Lines { out, lines } = &mut self.to
+            && let Err(error) = write(out, lines).and_then(|()| out.flush())
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             return Err(error).or_exit(Code::Input);
@@ -125,8 +129,14 @@ impl Destination {
 
 impl To {
     fn lines(out: impl Write + 'static) -> Self {
-        Self::Lines { out: BufWriter::with_capacity(256 << 10, Box::new(out)), line: String::new() }
+        Self::Lines { out: Box::new(out), lines: String::new() }
     }
+}
+
+fn write(out: &mut dyn Write, lines: &mut String) -> io::Result<()> {
+    let written = out.write_all(lines.as_bytes());
+    lines.clear();
+    written
 }
 
 fn to_server(arguments: &Replay) -> Result<To, Failure> {

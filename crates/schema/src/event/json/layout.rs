@@ -5,19 +5,19 @@ use std::sync::LazyLock;
 
 use super::{Event, Slot, is_list, push_json_string};
 use crate::Field;
-use crate::field::Kind;
+use crate::field::{self, Kind};
 
 /// Where a field stands in the document.
 struct Place {
     /// The objects around it, outermost first; of a flattened field also itself.
     objects: Box<[Object]>,
-    /// `"name":`; empty for a flattened field, whose keys are written instead.
+    /// `,"name":`; empty for a flattened field, whose keys are written instead.
     leaf: Box<str>,
 }
 
 struct Object {
     number: u16,
-    /// `"name":{`
+    /// `,"name":{`
     opening: Box<str>,
 }
 
@@ -31,7 +31,7 @@ fn place(field: Field, known: &mut Vec<&'static str>) -> Place {
     let flattened = field.kind() == Kind::Flattened;
     let ends = name.match_indices('.').map(|(dot, _)| dot).chain(flattened.then_some(name.len()));
     let objects = ends.map(|end| object(&name[..end], known)).collect();
-    let leaf = if flattened { Box::default() } else { format!("\"{}\":", last(name)).into() };
+    let leaf = if flattened { Box::default() } else { format!(",\"{}\":", last(name)).into() };
     Place { objects, leaf }
 }
 
@@ -42,7 +42,7 @@ fn object(path: &'static str, known: &mut Vec<&'static str>) -> Object {
     });
     // Fewer objects than fields, and those are numbered by u16.
     let number = u16::try_from(at).unwrap_or(u16::MAX);
-    Object { number, opening: format!("\"{}\":{{", last(path)).into() }
+    Object { number, opening: format!(",\"{}\":{{", last(path)).into() }
 }
 
 fn last(path: &str) -> &str {
@@ -51,46 +51,98 @@ fn last(path: &str) -> &str {
 
 /// Most events have fewer entries; more cost an allocation.
 const ON_STACK: usize = 128;
+const FIELDS: usize = field::COUNT as usize;
 
-/// Writes the slots, none of which is [`crate::field::OTHER`], as one JSON object.
+/// Writes the slots, none of which is [`field::OTHER`], as one JSON object.
 pub(super) fn write(event: &Event, slots: &[Slot], out: &mut String) {
-    let mut stack = [0_u64; ON_STACK];
+    let mut stack = [0; 2 * ON_STACK];
     let mut heap = Vec::new();
-    let order = match stack.get_mut(..slots.len()) {
-        Some(order) => order,
+    let memory = match stack.get_mut(..2 * slots.len()) {
+        Some(memory) => memory,
         None => {
-            heap.resize(slots.len(), 0);
+            heap.resize(2 * slots.len(), 0);
             &mut heap[..]
         }
     };
-    sort(event, slots, order);
-    Writer { event, out, open: &[], first: true }.write(order.iter().map(|&key| &slots[place_of(key)]));
+    let (order, next) = memory.split_at_mut(slots.len());
+    sort(event, slots, order, next);
+    Writer { event, out, open: &[], first: true }.write(order.iter().map(|&at| &slots[at]));
 }
 
-/// Fills `order` with field and place in one number, in order of field, key, and pushing.
-fn sort(event: &Event, slots: &[Slot], order: &mut [u64]) {
-    for (at, (slot, key)) in slots.iter().zip(order.iter_mut()).enumerate() {
-        *key = (slot.field.index() as u64) << 32 | at as u64;
-    }
-    order.sort_unstable();
-    for run in order.chunk_by_mut(|a, b| a >> 32 == b >> 32) {
-        let key = |key: &u64| event.piece(slots[place_of(*key)].key);
-        if run.len() > 1 && slots[place_of(run[0])].field.kind() == Kind::Flattened {
-            // The first byte decides most comparisons without a call.
-            let first = |key: &str| key.as_bytes().first().copied();
-            run.sort_by(|a, b| first(key(a)).cmp(&first(key(b))).then_with(|| key(a).cmp(key(b))));
+/// Fills `order` with the places of the slots, in order of field, key, and pushing.
+fn sort(event: &Event, slots: &[Slot], order: &mut [usize], next: &mut [usize]) {
+    let rings = Rings::of(slots, next);
+    let mut rest = order;
+    for field in rings.fields() {
+        let len = rings.unroll(field, rest);
+        let (places, behind) = rest.split_at_mut(len);
+        if len > 1 && slots[places[0]].field.kind() == Kind::Flattened {
+            sort_keys(event, slots, places);
         }
+        rest = behind;
     }
+}
+
+/// The slots of each field chained in a ring, in the order of pushing: they come in order of their fields without a
+/// comparison.
+struct Rings<'m> {
+    /// A bit for each field that has a ring.
+    present: [u64; FIELDS.div_ceil(64)],
+    /// The last slot of each ring.
+    last: [usize; FIELDS],
+    /// Behind each slot the next one of its field, behind the last one the first.
+    next: &'m mut [usize],
+}
+
+impl<'m> Rings<'m> {
+    fn of(slots: &[Slot], next: &'m mut [usize]) -> Self {
+        let mut rings = Self { present: [0; FIELDS.div_ceil(64)], last: [0; FIELDS], next };
+        for (at, slot) in slots.iter().enumerate() {
+            rings.push(slot.field.index(), at);
+        }
+        rings
+    }
+
+    fn push(&mut self, field: usize, at: usize) {
+        let (word, bit) = (&mut self.present[field / 64], 1 << (field % 64));
+        let first = if *word & bit == 0 { at } else { std::mem::replace(&mut self.next[self.last[field]], at) };
+        self.next[at] = first;
+        self.last[field] = at;
+        *word |= bit;
+    }
+
+    fn fields(&self) -> impl Iterator<Item = usize> + use<> {
+        self.present.into_iter().enumerate().flat_map(|(word, bits)| {
+            let rest = std::iter::successors(Some(bits), |rest| (*rest != 0).then(|| rest & (rest - 1)));
+            rest.take_while(|&rest| rest != 0).map(move |rest| 64 * word + rest.trailing_zeros() as usize)
+        })
+    }
+
+    /// Writes the places of a field's slots; gives how many they are.
+    fn unroll(&self, field: usize, places: &mut [usize]) -> usize {
+        let last = self.last[field];
+        let mut at = self.next[last];
+        for (len, place) in places.iter_mut().enumerate() {
+            *place = at;
+            if at == last {
+                return len + 1;
+            }
+            at = self.next[at];
+        }
+        places.len()
+    }
+}
+
+fn sort_keys(event: &Event, slots: &[Slot], places: &mut [usize]) {
+    let key = |at: &usize| event.piece(slots[*at].key);
+    // The first byte decides most comparisons without a call.
+    let first = |key: &str| key.as_bytes().first().copied();
+    places.sort_by(|a, b| first(key(a)).cmp(&first(key(b))).then_with(|| key(a).cmp(key(b))));
 }
 
 /// Keys of equal length mostly differ in the last byte (`a0`, `a1`).
 fn same_key(a: &str, b: &str) -> bool {
     a.as_bytes().last() == b.as_bytes().last() && a == b
-}
-
-fn place_of(key: u64) -> usize {
-    // The lower half is an index into the slots.
-    usize::try_from(key & u64::from(u32::MAX)).unwrap_or(usize::MAX)
 }
 
 struct Writer<'a> {
@@ -138,18 +190,17 @@ impl<'a> Writer<'a> {
         let common = self.open.iter().zip(&place.objects).take_while(|(a, b)| a.number == b.number).count();
         self.close(common);
         for object in &place.objects[common..] {
-            self.comma();
-            self.out.push_str(&object.opening);
+            self.separated(&object.opening);
             self.first = true;
         }
         self.open = &place.objects;
-        self.comma();
         match key {
             Some(key) => {
+                self.separated(",");
                 push_json_string(key, self.out);
                 self.out.push(':');
             }
-            None => self.out.push_str(&place.leaf),
+            None => self.separated(&place.leaf),
         }
     }
 
@@ -160,9 +211,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn comma(&mut self) {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(',');
-        }
+    /// Writes text that begins with a comma, without it if nothing stands before.
+    fn separated(&mut self, text: &'static str) {
+        let comma = usize::from(std::mem::take(&mut self.first));
+        self.out.push_str(&text[comma..]);
     }
 }
