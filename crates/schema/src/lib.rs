@@ -23,6 +23,7 @@ pub mod event;
 pub mod field;
 pub mod id;
 pub mod loss;
+pub mod matcher;
 pub mod search;
 pub mod stream;
 pub mod time;

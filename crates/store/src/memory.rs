@@ -9,13 +9,11 @@
 mod aggregate;
 mod composite;
 mod engine;
-mod matcher;
 mod metric;
-mod test;
 mod values;
 
 pub use engine::Memory;
-pub use matcher::{Matcher, Unsupported};
+pub use schema::matcher::{Matcher, Unsupported};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-use schema::search::{Bool, Bound, Range, Scalar};
-use schema::{Event, Timestamp};
+use crate::search::{Bool, Bound, Range, Scalar};
+use crate::{Event, Timestamp};
 
 use super::*;
 

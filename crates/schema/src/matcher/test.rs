@@ -5,12 +5,12 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use crate::Field;
+use crate::event::Value;
+use crate::field::Kind;
+use crate::search::value::{self, Plain, compare, in_network};
+use crate::search::{Bound, FieldRef, Query, Range, Scalar, pattern, token};
 use regex::Regex;
-use schema::Field;
-use schema::event::Value;
-use schema::field::Kind;
-use schema::search::value::{self, Plain, compare, in_network};
-use schema::search::{Bound, FieldRef, Query, Range, Scalar, pattern, token};
 
 use super::Unsupported;
 

@@ -1,9 +1,10 @@
-//! Does this event match? A query compiled once, asked for each event.
+//! Does this event match? A query compiled once, asked for each event: by filters of the agent, by the live tail, and by the
+//! store's reference engine, so that a query means the same everywhere.
 //!
 //! ```
+//! use schema::matcher::Matcher;
 //! use schema::search::{FieldRef, Query, Scalar};
 //! use schema::{Event, Timestamp, field};
-//! use store::memory::Matcher;
 //!
 //! let curl = Query::Term {
 //!     field: FieldRef::resolve("process.name"),
@@ -17,16 +18,19 @@
 //! assert!(matcher.matches(&event));
 //! ```
 
+mod test;
+
 use std::collections::HashSet;
 
 use regex::Regex;
-use schema::event::Value;
-use schema::field::{self, Kind};
-use schema::search::value::is_present;
-use schema::search::{Bool, FieldRef, Query, pattern, token};
-use schema::{Entry, Event};
 
-use super::test::Test;
+use crate::event::Value;
+use crate::field::{self, Kind};
+use crate::search::value::is_present;
+use crate::search::{Bool, FieldRef, Query, pattern, token};
+use crate::{Entry, Event};
+
+use test::Test;
 
 /// A query that can be asked of single events.
 #[derive(Clone, Debug)]
@@ -168,11 +172,7 @@ impl Words {
 }
 
 /// Whether any value of the field passes.
-pub(super) fn any_value(
-    event: &Event,
-    field: &FieldRef,
-    mut pass: impl FnMut(schema::Field, Value<'_>) -> bool,
-) -> bool {
+fn any_value(event: &Event, field: &FieldRef, mut pass: impl FnMut(crate::Field, Value<'_>) -> bool) -> bool {
     match field {
         FieldRef::Known(field) => event.all(*field).any(|value| pass(*field, value)),
         FieldRef::Keyed(field, key) => event.keyed(*field, key).any(|value| pass(*field, value)),
@@ -195,5 +195,4 @@ fn exists(event: &Event, name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "matcher_tests.rs"]
 mod tests;
