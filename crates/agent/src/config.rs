@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::enrich::{self, container, user};
+use crate::filter::{self, Filter};
 use crate::ship::{self, Target};
 use crate::source::audit;
 use crate::spool::{self, Full, Limits};
@@ -47,6 +48,8 @@ pub struct Config {
     pub container: container::Config,
     /// Names of users.
     pub users: user::Config,
+    /// What is left out, in this order.
+    pub filter: Vec<Filter>,
 }
 
 /// `[spool]`
@@ -108,6 +111,7 @@ impl Default for Config {
             rules: audit::Rules::default(),
             container: container::Config::default(),
             users: user::Config::default(),
+            filter: Vec::new(),
         }
     }
 }
@@ -244,7 +248,9 @@ impl Config {
             (self.ship.heartbeat.0.as_secs() >= 1, "ship.heartbeat", "must be at least 1s"),
         ];
         let wrong = checks.into_iter().filter(|(right, ..)| !right);
-        wrong.map(|(_, place, message)| Problem { place: place.to_owned(), message: message.to_owned() }).collect()
+        let wrong = wrong.map(|(_, place, message)| Problem { place: place.to_owned(), message: message.to_owned() });
+        let filters = filter::problems(&self.filter).into_iter().map(|(place, message)| Problem { place, message });
+        wrong.chain(filters).collect()
     }
 }
 

@@ -1,4 +1,13 @@
-//! What happens to a finished event before the spool: its lane.
+//! What happens to a finished event before the spool: filters may take it away, then it gets its lane.
+//!
+//! A filter is a query in the language of the search bar, an [`Action`] and a name under which it counts. An event goes
+//! through the filters in their order; one that takes it away ends its way, one that lets it pass hands it to the next. All
+//! of them see the event as it would be stored, names and container included, so what can be searched can be filtered.
+//!
+//! Promises: a filter that would hide changes of audit's own configuration, losses or the agent's end is refused, and such
+//! events pass whatever a filter says. What is taken away on purpose counts as `filtered`, what a rate limit takes away is a
+//! loss with its reason; `taken = passed + filtered + lost` holds with each event. Without filters an event costs one look
+//! at an empty list.
 //!
 //! The agent knows no verdicts (rules run on the server), so priority comes from the kind of fact alone. When the spool is
 //! full it gives up the low lane first.
@@ -12,6 +21,16 @@
 //! event.push_str(field::EVENT_CATEGORY, "authentication");
 //! assert_eq!(lane(&event), Lane::High);
 //! ```
+
+mod action;
+mod aggregate;
+mod chain;
+mod guard;
+mod raw;
+
+pub use action::{Action, BadAction};
+pub use chain::{Chain, Filter, Verdict, problems};
+pub use raw::Raw;
 
 use schema::{Event, Lane, Stream, Value, field};
 

@@ -20,6 +20,7 @@
 //! assert!(health.take_losses().is_empty());
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ use serde::Serialize;
 pub struct Health {
     stages: Mutex<Vec<Arc<Counters>>>,
     sources: Mutex<Vec<Arc<Source>>>,
-    figures: Mutex<BTreeMap<&'static str, Arc<Figure>>>,
+    figures: Mutex<BTreeMap<Cow<'static, str>, Arc<Figure>>>,
     /// How often any source's state changed.
     changes: Arc<AtomicU64>,
 }
@@ -94,7 +95,7 @@ pub struct Snapshot {
     /// Of each stage.
     pub counters: Vec<StageReport>,
     /// Other numbers by their names as metrics, labels included.
-    pub figures: BTreeMap<&'static str, u64>,
+    pub figures: BTreeMap<Cow<'static, str>, u64>,
 }
 
 /// A source's line in the heartbeat.
@@ -148,8 +149,8 @@ impl Health {
     }
 
     /// A number by its name as a metric, labels included: `auditng_cache_evicted_total{cache="process"}`. Zero at first.
-    pub fn figure(&self, name: &'static str) -> Arc<Figure> {
-        Arc::clone(lock(&self.figures).entry(name).or_default())
+    pub fn figure(&self, name: impl Into<Cow<'static, str>>) -> Arc<Figure> {
+        Arc::clone(lock(&self.figures).entry(name.into()).or_default())
     }
 
     /// Grows whenever a source changes between on, off and degraded: a reason to tell the server before its time.
@@ -164,7 +165,7 @@ impl Health {
         Snapshot {
             sources: lock(&self.sources).iter().map(|source| source.report()).collect(),
             counters: lock(&self.stages).iter().map(|counters| counters.report()).collect(),
-            figures: lock(&self.figures).iter().map(|(&name, figure)| (name, figure.value())).collect(),
+            figures: lock(&self.figures).iter().map(|(name, figure)| (name.clone(), figure.value())).collect(),
         }
     }
 

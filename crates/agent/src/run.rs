@@ -82,7 +82,7 @@ impl Agent {
     pub fn start(config: &Config, token: Option<String>) -> Result<Handle, StartError> {
         let state = config.state_dir.join("audit.state");
         let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state, Clock::system());
-        let audit = audit.with_context(config.context());
+        let audit = audit.with_context(config.context()).filtered(config.filter.clone());
         Self::start_with(config, token, vec![Box::new(audit)])
     }
 

@@ -197,6 +197,9 @@ catalogue! {
     AUDITD_USER_SELINUX_LEVEL = "auditd.user.selinux.level", Keyword, One, exact;
     AUDITD_USER_SELINUX_ROLE = "auditd.user.selinux.role", Keyword, One, exact;
     AUDITD_USER_SELINUX_USER = "auditd.user.selinux.user", Keyword, One, exact;
+    AUDITNG_AGGREGATE_COUNT = "auditng.aggregate.count", Long, One, exact;
+    AUDITNG_AGGREGATE_FIRST = "auditng.aggregate.first", Date, One, exact;
+    AUDITNG_AGGREGATE_LAST = "auditng.aggregate.last", Date, One, exact;
     AUDITNG_AUDIT_INCOMPLETE = "auditng.audit.incomplete", Bool, One, exact;
     AUDITNG_AUDIT_LATE = "auditng.audit.late", Bool, One, exact;
     AUDITNG_AUDIT_TYPES = "auditng.audit.types", Keyword, Many, exact;
@@ -216,6 +219,8 @@ catalogue! {
     AUDITNG_ESCAPED = "auditng.escaped", Keyword, Many, exact;
     AUDITNG_FILE_ORIGINAL_PATH = "auditng.file.original.path", Path, One, words;
     AUDITNG_FILE_PATH_PARTIAL = "auditng.file.path_partial", Bool, One, exact;
+    AUDITNG_FILTER_NAME = "auditng.filter.name", Keyword, One, exact;
+    AUDITNG_FILTER_SAMPLE = "auditng.filter.sample", Long, One, exact;
     AUDITNG_IMPORT_CONTAINER_PID = "auditng.import.container_pid", Long, One, exact;
     AUDITNG_INGEST_SEQ = "auditng.ingest_seq", Long, One, exact;
     AUDITNG_LOSS_AGENT = "auditng.loss.agent", Keyword, One, exact;

@@ -28,6 +28,7 @@
 
 pub mod control;
 pub mod doctor;
+mod go_audit;
 pub mod kernel;
 pub mod load;
 mod parse;
@@ -47,6 +48,7 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::config::Bytes;
 use crate::enrich::{self, Enricher};
+use crate::filter::{Chain, Filter};
 use crate::health::{Health, State};
 use crate::intake::{Running, Sink, Source};
 use crate::sys::proc::Proc;
@@ -56,6 +58,7 @@ use kernel::{Kernel as _, Live};
 pub use load::Ownership;
 use parse::Parser;
 use receive::Receiver;
+use rules::Found;
 use shared::{Shared, supervise};
 use state::{StateFile, Values};
 
@@ -193,6 +196,7 @@ impl Origin {
 pub struct Audit {
     config: Config,
     rules: Rules,
+    filters: Vec<Filter>,
     state_path: PathBuf,
     clock: Clock,
     proc: Proc,
@@ -204,7 +208,7 @@ impl Audit {
     #[must_use]
     pub fn new(config: Config, rules: Rules, state_path: PathBuf, clock: Clock) -> Self {
         let context = enrich::Config::default();
-        Self { config, rules, state_path, clock, proc: Proc::default(), context }
+        Self { config, rules, filters: Vec::new(), state_path, clock, proc: Proc::default(), context }
     }
 
     /// With these bounds and places for what is known of processes and containers.
@@ -213,10 +217,13 @@ impl Audit {
         Self { context, ..self }
     }
 
-    fn plan(&self, features: Option<u32>, notes: &mut Vec<String>) -> Plan {
-        let found = rules::load(&self.rules.paths(), features);
-        notes.extend(found.problems);
-        found.remarks.iter().for_each(|remark| info!(remark, "audit rules"));
+    /// With filters on what it hands over.
+    #[must_use]
+    pub fn filtered(self, filters: Vec<Filter>) -> Self {
+        Self { filters, ..self }
+    }
+
+    fn plan(&self, found: Found) -> Plan {
         let first = if self.config.self_exclude { rules::self_exclusion(std::process::id()) } else { Vec::new() };
         Plan {
             choice: self.config.socket,
@@ -233,10 +240,13 @@ impl Audit {
 
     fn launch(self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
         let shared = Arc::new(Shared::new(self.config.clone(), self.clock.clone(), health)?);
-        let mut notes = Vec::new();
         let mut kernel = Live::open(Some(Arc::clone(&shared.data)))?;
         let features = kernel.status().ok().and_then(|status| status.features);
-        let plan = self.plan(features, &mut notes);
+        let mut found = rules::load(&self.rules.paths(), features);
+        found.remarks.iter().for_each(|remark| info!(remark, "audit rules"));
+        let notes = std::mem::take(&mut found.problems);
+        let filters = Chain::new(&self.filters, std::mem::take(&mut found.filters), health);
+        let plan = self.plan(found);
         let counters = health.stage("kernel");
         let file = StateFile::at(&self.state_path);
         let mut control = Control::new(kernel, plan, self.proc.clone(), std::process::id(), file, counters);
@@ -247,7 +257,7 @@ impl Audit {
             return Ok(Running::idle());
         }
         let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?;
-        let parser = Parser::new(Arc::clone(&shared), enricher, sink, health, control.last_serial_before());
+        let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health.stage("netlink"));
         let stop = Arc::clone(&shared);
         let threads = vec![

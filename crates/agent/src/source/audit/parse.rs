@@ -19,7 +19,7 @@ use super::Origin;
 use super::queue::{Batch, Item, Taken};
 use super::shared::Shared;
 use crate::enrich::{Enricher, user::Users};
-use crate::filter;
+use crate::filter::{self, Chain, Verdict};
 use crate::health::{Counters, Health};
 use crate::intake::{Refused, Sink};
 
@@ -45,27 +45,37 @@ pub(super) struct Parser {
 struct Out {
     shared: Arc<Shared>,
     enricher: Enricher,
+    filters: Chain,
+    /// Records are in the events for the filters' sake only.
+    strip_original: bool,
     sink: Arc<dyn Sink>,
     counters: Arc<Counters>,
     origin: Origin,
+    now: Timestamp,
 }
 
 impl Parser {
     pub(super) fn new(
         shared: Arc<Shared>,
         enricher: Enricher,
+        filters: Chain,
         sink: Arc<dyn Sink>,
         health: &Health,
         before: Option<u32>,
     ) -> Self {
-        let normalize = normalize::Options { original: shared.config.keep_original, provider: Origin::Unicast.name() };
+        let keep = shared.config.keep_original;
+        let original = keep || filters.needs_original();
+        let normalize = normalize::Options { original, provider: Origin::Unicast.name() };
         let options = Options { normalize, ..Options::default() };
         let out = Out {
             shared: Arc::clone(&shared),
             enricher,
+            filters,
+            strip_original: original && !keep,
             sink,
             counters: health.stage("filter"),
             origin: Origin::Unicast,
+            now: Timestamp::default(),
         };
         Self {
             shared,
@@ -93,6 +103,7 @@ impl Parser {
             self.tick();
         }
         self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event));
+        self.out.finish();
         self.account();
     }
 
@@ -114,7 +125,7 @@ impl Parser {
     }
 
     fn record(&mut self, kind: RecordType, text: &[u8], item: &Item<'_>) {
-        self.out.origin = item.origin;
+        (self.out.origin, self.out.now) = (item.origin, item.at);
         let each = &mut |event: &mut Event| self.out.deliver(event);
         match record::parse(kind, text) {
             Ok(record) => {
@@ -166,20 +177,44 @@ impl Out {
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
         }
         self.enricher.apply(event);
-        self.hand_over(event);
+        let mut early = Vec::new();
+        let verdict = self.filters.judge(event, self.now, &mut |event| early.push(event));
+        match verdict {
+            Verdict::Pass => self.hand_over(event),
+            Verdict::Filtered => self.counters.filtered(1),
+            Verdict::RateLimited => {
+                self.counters.lost("rate-limit", Unit::Events, 1, event.time().unwrap_or(self.now));
+            }
+        }
+        self.add(early);
     }
 
-    /// What the enricher learnt late leaves as events of their own.
+    /// What the enricher learnt late leaves as events of their own; so do events that stand for many.
     fn tick(&mut self, now: Timestamp) {
         let mut late = Vec::new();
         self.enricher.tick(now, &mut |event| late.push(event));
-        for event in &mut late {
+        self.filters.tick(now, &mut |event| late.push(event));
+        self.add(late);
+    }
+
+    fn finish(&mut self) {
+        let mut held = Vec::new();
+        self.filters.finish(&mut |event| held.push(event));
+        self.add(held);
+    }
+
+    /// Events that no record brought.
+    fn add(&mut self, mut events: Vec<Event>) {
+        for event in &mut events {
             self.counters.taken(1);
             self.hand_over(event);
         }
     }
 
     fn hand_over(&mut self, event: &mut Event) {
+        if self.strip_original {
+            event.remove(field::EVENT_ORIGINAL);
+        }
         let lane = filter::lane(event);
         let refused = loop {
             match self.sink.put(event, lane, PATIENCE) {

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use audit::rule::{self, Host, PathKind, Report, Rule, Setting, Statement};
 use audit::table::{arch, syscall_number};
 
+use super::go_audit::{self, GoAudit};
+use crate::filter::Raw;
 use crate::sys::proc::read;
 
 /// The built-in set by name and text, used where no files are named. The second one speaks of calls that only x86_64 has.
@@ -96,12 +98,14 @@ pub struct Found {
     pub problems: Vec<String>,
     /// What is good to know.
     pub remarks: Vec<String>,
+    /// Filters of go-audit's configurations among the files.
+    pub filters: Vec<Raw>,
     /// The bytes of the rules so far.
     known: HashSet<Vec<u8>>,
 }
 
 /// The rules of these files in the order given, or of the built-in set if there are none. A folder stands for its `*.rules`
-/// in the order of augenrules.
+/// in the order of augenrules, and `*.yaml` is a configuration of go-audit.
 #[must_use]
 pub fn load(files: &[PathBuf], features: Option<u32>) -> Found {
     with_host(features, |host| {
@@ -119,8 +123,11 @@ pub fn load(files: &[PathBuf], features: Option<u32>) -> Found {
 impl Found {
     fn add(&mut self, path: &Path, host: &Host<'_>) {
         if !path.is_dir() {
-            if let Some(text) = self.text(path) {
-                self.take(&path.display().to_string(), &rule::check(&text, host));
+            let name = path.display().to_string();
+            match self.text(path) {
+                Some(text) if go_audit::is_one(path) => self.take_go_audit(&name, &text, host),
+                Some(text) => self.take(&name, &rule::check(&text, host)),
+                None => {}
             }
             return;
         }
@@ -130,6 +137,14 @@ impl Found {
             names.filter_map(|path| Some((path.display().to_string(), self.text(&path)?))).collect();
         let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         self.take(&path.display().to_string(), &rule::check_files(&texts, host));
+    }
+
+    fn take_go_audit(&mut self, name: &str, text: &str, host: &Host<'_>) {
+        let GoAudit { rules, filters, problems, remarks } = go_audit::read(name, text);
+        self.problems.extend(problems);
+        self.remarks.extend(remarks);
+        self.filters.extend(filters);
+        self.take(name, &rule::check(&rules, host));
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
