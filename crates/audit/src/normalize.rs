@@ -211,8 +211,8 @@ fn main_kind(group: &Group) -> u16 {
 
 /// Whether a record is missing: a supplement without its SYSCALL, a done exec without its arguments.
 fn is_incomplete(group: &Group, view: View<'_>, call: Option<Call>, args: &Args) -> bool {
-    if group.is_late() {
-        return false;
+    if group.is_late() || group.is_unnumbered() {
+        return group.is_unnumbered();
     }
     let has = |wanted: u16| group.parts().any(|part| part.kind == wanted);
     let is_supplement = |kind: u16| {
@@ -241,7 +241,9 @@ fn push_head(group: &Group, options: &Options, verdict: Verdict, event: &mut Eve
     event.push_str(field::EVENT_DATASET, Stream::Audit.dataset());
     event.push_str(field::EVENT_MODULE, "auditd");
     event.push_str(field::EVENT_PROVIDER, options.provider);
-    event.push_long(field::EVENT_SEQUENCE, i64::from(stamp.serial));
+    if !group.is_unnumbered() {
+        event.push_long(field::EVENT_SEQUENCE, i64::from(stamp.serial));
+    }
     if let Some(node) = group.node() {
         event.push_bytes(field::HOST_NAME, node);
     }

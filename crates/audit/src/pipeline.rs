@@ -40,6 +40,8 @@ pub struct Counters {
     pub lost: u64,
     /// Records that came after their event was closed.
     pub late: u64,
+    /// Entries of a journal that are not about audit: left out.
+    pub foreign: u64,
     /// Bytes of text taken.
     pub bytes: u64,
 }
@@ -54,6 +56,7 @@ pub struct Pipeline {
     events: u64,
     unparsed: u64,
     incomplete: u64,
+    foreign: u64,
     bytes: u64,
 }
 
@@ -72,6 +75,7 @@ impl Pipeline {
             events: 0,
             unparsed: 0,
             incomplete: 0,
+            foreign: 0,
             bytes: 0,
         }
     }
@@ -81,6 +85,25 @@ impl Pipeline {
         self.bytes += record.text.len() as u64;
         self.reassembler.push(record, now);
         self.give(names, each);
+    }
+
+    /// Takes a record whose text has no serial: an event of its own, incomplete.
+    pub fn push_unnumbered(&mut self, record: &Record<'_>, names: &dyn Names, each: &mut dyn FnMut(&mut Event)) {
+        self.bytes += record.text.len() as u64;
+        self.reassembler.push_unnumbered(record);
+        self.give(names, each);
+    }
+
+    /// All records of what was pushed last are known to be there: gives it out.
+    pub fn close_open(&mut self, names: &dyn Names, each: &mut dyn FnMut(&mut Event)) {
+        self.reassembler.close_open();
+        self.give(names, each);
+    }
+
+    /// Notes an entry of a journal that is not about audit; it is left out.
+    pub(crate) fn foreign(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.foreign += 1;
     }
 
     /// Takes a text that is no record: an event with the text and the reason.
@@ -137,6 +160,7 @@ impl Pipeline {
             incomplete: self.incomplete,
             lost: reassembly.lost,
             late: reassembly.late,
+            foreign: self.foreign,
             bytes: self.bytes,
         }
     }

@@ -179,6 +179,24 @@ impl Reassembler {
         self.hold_bounds();
     }
 
+    /// Takes a record that has no serial: a group of its own.
+    pub fn push_unnumbered(&mut self, record: &Record<'_>) {
+        self.counters.records += 1;
+        let mut group = self.pool.pop().unwrap_or_default();
+        group.begin(record);
+        group.mark_unnumbered();
+        self.give(group);
+    }
+
+    /// What was pushed last had an end that is known from elsewhere: closes all that is open.
+    pub fn close_open(&mut self) {
+        let mut open: Vec<(u64, u32)> = self.slots.opened().collect();
+        open.sort_unstable();
+        for (_, slot) in open {
+            self.close(slot);
+        }
+    }
+
     /// Closes what is due at `now`.
     pub fn tick(&mut self, now: Timestamp) {
         let now = self.clock.advance(now);
@@ -190,11 +208,7 @@ impl Reassembler {
 
     /// The input has ended: closes everything and counts every serial still missing.
     pub fn finish(&mut self) {
-        let mut open: Vec<(u64, u32)> = self.slots.opened().collect();
-        open.sort_unstable();
-        for (_, slot) in open {
-            self.close(slot);
-        }
+        self.close_open();
         for gaps in &mut self.gaps {
             gaps.finish(&mut self.reports);
         }

@@ -23,7 +23,7 @@ pub mod name;
 mod scan;
 mod value;
 
-pub use header::{Malformed, Record, Stamp, Wrapping, parse, parse_line};
+pub use header::{Malformed, Record, Stamp, Wrapping, parse, parse_line, parse_unnumbered};
 pub use name::Name;
 pub use scan::{Field, Fields, Piece, Place, Token};
 pub use value::{Form, Value, is_absent, unhex};

@@ -2,18 +2,26 @@
 //!
 //! [`Decoder`] takes bytes as they come from a file or pipe (already unpacked), finds out what they are from the first
 //! 64 KiB ([`detect()`]), and gives events to a callback. Formats: auditd RAW and ENRICHED (mixed, with `node=`, behind
-//! syslog or kernel-log prefixes, CRLF, cut at either end) and captures of raw netlink frames.
+//! syslog or kernel-log prefixes, CRLF, cut at either end), a journal's export, JSON and short forms, JSON of go-audit, and
+//! captures of raw netlink frames.
 //!
 //! Promises: memory does not grow with the input; a line that is no record becomes an event with the text and the reason;
-//! the same bytes give the same events whatever the chunks. Does not: open files, unpack, give event ids.
+//! the same bytes give the same events whatever the chunks; names of users come from the input alone. Of a journal only
+//! what is about audit becomes events, all else is counted ([`Counters::foreign`]). Does not: open files, unpack, give
+//! event ids.
+//!
+//! `event.original` of a journal's or go-audit's event holds its records as auditd would have written them.
 //!
 //! Time is the records' own, made steady: disorder within 64 records, a quiet night or a clock set by an hour close nothing
 //! early.
 
 mod clock;
 mod detect;
+mod go_audit;
+mod journal;
+mod short;
 
-use schema::{Event, Loss, Timestamp};
+use schema::{Event, Loss, Timestamp, field};
 
 pub use detect::{Detection, Format, detect};
 
@@ -22,8 +30,10 @@ use crate::netlink::{self, Frame};
 use crate::normalize::NoNames;
 pub use crate::pipeline::Counters;
 use crate::pipeline::{self, Pipeline};
-use crate::record::{self, Record};
+use crate::record::{self, Malformed, Record};
 use clock::RecordClock;
+use journal::{Entry, Export};
+use short::Said;
 
 /// How to run a [`Decoder`].
 #[derive(Clone, Debug)]
@@ -32,6 +42,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Bounds, and what events hold.
     pub pipeline: pipeline::Options,
+    /// When the input was last written: `journalctl`'s short form has no year, it is the last one before this.
+    pub reference: Timestamp,
 }
 
 impl Default for Options {
@@ -39,7 +51,7 @@ impl Default for Options {
     fn default() -> Self {
         let mut pipeline = pipeline::Options::default();
         pipeline.normalize.provider = "replay";
-        Self { format: None, pipeline }
+        Self { format: None, pipeline, reference: Timestamp::default() }
     }
 }
 
@@ -56,6 +68,10 @@ pub struct Decoder {
     /// Bytes of an unfinished line or frame, or of the head before the format is known.
     kept: Vec<u8>,
     skip: Skip,
+    export: Export,
+    /// A record put into the form of a line, used again.
+    line: Vec<u8>,
+    reference: Timestamp,
 }
 
 /// What is being skipped.
@@ -76,6 +92,10 @@ enum Unreadable {
     CutFrame(usize),
     #[error("capture damaged: frame length {0}")]
     FrameLength(u32),
+    #[error("no JSON object of a journal")]
+    JournalJson,
+    #[error("the journal entry's message was left out or is too long: `journalctl --all` writes it")]
+    CutEntry,
 }
 
 impl Decoder {
@@ -89,6 +109,9 @@ impl Decoder {
             detection,
             kept: Vec::new(),
             skip: Skip::Nothing,
+            export: Export::default(),
+            line: Vec::new(),
+            reference: options.reference,
         }
     }
 
@@ -119,8 +142,16 @@ impl Decoder {
             Format::Netlink => {
                 self.pipeline.unparsed(&rest, &Unreadable::CutFrame(rest.len()), self.clock.latest(), each)
             }
-            Format::Lines => self.line(&rest, each),
+            Format::JournalExport => {
+                let mut export = std::mem::take(&mut self.export);
+                // A last line without its end, and an entry without its empty line.
+                export.read(&[&rest[..], b"\n"].concat(), &mut |entry| self.entry(&entry, each));
+                self.export = export;
+            }
+            Format::Lines | Format::JournalJson | Format::GoAudit => self.line(&rest, each),
         }
+        let mut export = std::mem::take(&mut self.export);
+        export.finish(&mut |entry| self.entry(&entry, each));
         self.pipeline.finish(&NoNames, each);
     }
 
@@ -159,7 +190,8 @@ impl Decoder {
 
     fn read(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
         match self.format() {
-            Format::Lines => self.read_lines(chunk, each),
+            Format::Lines | Format::JournalJson | Format::GoAudit => self.read_lines(chunk, each),
+            Format::JournalExport => self.read_entries(chunk, each),
             Format::Netlink => self.read_frames(chunk, each),
         }
     }
@@ -198,11 +230,91 @@ impl Decoder {
         if line.len() > LINE_BYTES {
             return self.pipeline.unparsed(line, &Unreadable::LongLine, self.clock.latest(), each);
         }
+        match self.format() {
+            Format::GoAudit => return self.object(line, each),
+            Format::JournalJson => return self.json_entry(line, each),
+            _ => {}
+        }
         match record::parse_line(line) {
             Ok(record) => self.push(&record, each),
-            Err(_) if line.trim_ascii().is_empty() => {}
-            Err(error) => self.pipeline.unparsed(line, &error, self.clock.latest(), each),
+            Err(error) => self.no_record(line, error, each),
         }
+    }
+
+    /// A line without the header of a record: of `journalctl`'s short form, or none of ours.
+    #[cold]
+    fn no_record(&mut self, line: &[u8], error: Malformed, each: &mut dyn FnMut(&mut Event)) {
+        let said = short::time(line, self.reference);
+        let time = match said {
+            Some(Said::Whole(time) | Said::Guessed(time)) => time,
+            None => self.clock.latest(),
+        };
+        match record::parse_unnumbered(line, time) {
+            Some(record) => self.pipeline.push_unnumbered(&record, &NoNames, &mut |event| {
+                if !matches!(said, Some(Said::Whole(_))) {
+                    event.push_bool(field::AUDITNG_TIME_SUSPECT, true);
+                }
+                each(event);
+            }),
+            None if line.trim_ascii().is_empty() => {}
+            None => self.pipeline.unparsed(line, &error, self.clock.latest(), each),
+        }
+    }
+
+    fn object(&mut self, line: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let group = match go_audit::read(line) {
+            Ok(group) => group,
+            Err(_) if line.trim_ascii().is_empty() => return,
+            Err(error) => return self.pipeline.unparsed(line, &error, self.clock.latest(), each),
+        };
+        let mut each = |event: &mut Event| {
+            group.add_to(event);
+            each(event);
+        };
+        for line in &group.lines {
+            match record::parse_line(line) {
+                Ok(record) => {
+                    let now = self.clock.advance(record.kind, record.stamp.time);
+                    self.pipeline.push(&record, now, &group.users, &mut each);
+                }
+                Err(error) => self.pipeline.unparsed(line, &error, self.clock.latest(), &mut each),
+            }
+        }
+        self.pipeline.close_open(&group.users, &mut each);
+    }
+
+    fn read_entries(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let mut kept = std::mem::take(&mut self.kept);
+        let mut export = std::mem::take(&mut self.export);
+        kept.extend_from_slice(chunk);
+        let used = export.read(&kept, &mut |entry| self.entry(&entry, each));
+        kept.drain(..used);
+        (self.kept, self.export) = (kept, export);
+    }
+
+    fn json_entry(&mut self, line: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let start = memchr::memchr(b'{', line).unwrap_or(0);
+        match Entry::from_json(&line[start..]) {
+            Some(entry) => self.entry(&entry, each),
+            None if line.trim_ascii().is_empty() => {}
+            None => self.pipeline.unparsed(line, &Unreadable::JournalJson, self.clock.latest(), each),
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry, each: &mut dyn FnMut(&mut Event)) {
+        let mut line = std::mem::take(&mut self.line);
+        let about_audit = entry.line(&mut line);
+        if entry.cut && entry.is_audit() {
+            self.pipeline.unparsed(&line, &Unreadable::CutEntry, self.clock.latest(), each);
+        } else if about_audit {
+            match record::parse_line(&line) {
+                Ok(record) => self.push(&record, each),
+                Err(error) => self.pipeline.unparsed(&line, &error, self.clock.latest(), each),
+            }
+        } else {
+            self.pipeline.foreign(entry.bytes);
+        }
+        self.line = line;
     }
 
     fn push(&mut self, record: &Record<'_>, each: &mut dyn FnMut(&mut Event)) {

@@ -123,10 +123,12 @@ pub(crate) struct Replay {
 pub(crate) enum Format {
     /// Decide by the first 64 KiB.
     Auto,
-    /// auditd's log, also behind syslog or kernel log prefixes.
+    /// auditd's log in any wrapping: syslog or kernel log prefixes, journalctl's export, JSON and short forms.
     Raw,
     /// The same with auditd's interpretation behind each record.
     Enriched,
+    /// JSON of go-audit or go-audit-container.
+    GoAudit,
     /// Captured netlink messages.
     Netlink,
     /// Events of our own.

@@ -23,7 +23,16 @@ pub fn record(input: &[u8]) {
 
 /// Lines as a log holds them, through to events: no lost line, JSON that parses back.
 pub fn line(input: &[u8]) {
-    let mut decoder = Decoder::new(Options { format: Some(Format::Lines), ..Options::default() });
+    replay(Some(Format::Lines), input);
+}
+
+/// A file of any form, which its first bytes tell.
+pub fn file(input: &[u8]) {
+    replay(None, input);
+}
+
+fn replay(format: Option<Format>, input: &[u8]) {
+    let mut decoder = Decoder::new(Options { format, ..Options::default() });
     let mut events = 0;
     let mut each = |event: &mut schema::Event| {
         events += 1;

@@ -13,6 +13,7 @@ pub struct Group {
     node: Option<Piece>,
     late: bool,
     cut_short: bool,
+    unnumbered: bool,
     dropped: u32,
 }
 
@@ -97,6 +98,12 @@ impl Group {
         self.cut_short
     }
 
+    /// One record whose text has no serial, so that nobody knows which others belong to it.
+    #[must_use]
+    pub fn is_unnumbered(&self) -> bool {
+        self.unnumbered
+    }
+
     /// Records left out because the group had reached its own bound.
     #[must_use]
     pub fn dropped(&self) -> u32 {
@@ -107,11 +114,15 @@ impl Group {
         self.text.clear();
         self.parts.clear();
         (self.stamp, self.node) = (None, None);
-        (self.late, self.cut_short, self.dropped) = (false, false, 0);
+        (self.late, self.cut_short, self.unnumbered, self.dropped) = (false, false, false, 0);
     }
 
     pub(super) fn mark_late(&mut self) {
         self.late = true;
+    }
+
+    pub(super) fn mark_unnumbered(&mut self) {
+        self.unnumbered = true;
     }
 
     pub(super) fn mark_cut_short(&mut self) {

@@ -104,6 +104,27 @@ pub fn parse_line(line: &[u8]) -> Result<Record<'_>, Malformed> {
     Ok(Record { kind, stamp, node, text, wrapping: Wrapping::Line, body })
 }
 
+/// Reads a line of `journalctl` in one of its short forms, which have the type's name and no serial:
+/// `Nov 14 22:13:20 host audit[7]: CWD cwd="/"`. The time is the caller's to say, the serial is 0.
+#[must_use]
+pub fn parse_unnumbered(line: &[u8], time: Timestamp) -> Option<Record<'_>> {
+    let text = trimmed(line);
+    let said = memmem::find(text, b" audit")? + 6;
+    let behind = match &text[said..] {
+        [b':', b' ', ..] => said + 2,
+        [b'[', rest @ ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            rest[digits..].starts_with(b"]: ").then_some(said + digits + 4)?
+        }
+        _ => return None,
+    };
+    let name = text[behind..].split(|&byte| byte == b' ').next()?;
+    let kind = table::record_type_number(name)?;
+    let stamp = Stamp { time, serial: 0 };
+    let body = (behind + name.len() + 1).min(text.len());
+    Some(Record { kind, stamp, node: None, text, wrapping: Wrapping::Line, body })
+}
+
 fn trimmed(text: &[u8]) -> &[u8] {
     let end = text.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0)).map_or(0, |at| at + 1);
     &text[..end]

@@ -1,6 +1,7 @@
 //! The audit crate through its public door: recordings, scenarios, goldens, laws.
 
 mod goldens;
+mod inputs;
 mod libaudit;
 mod meaning;
 mod mutation;

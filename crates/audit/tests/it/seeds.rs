@@ -23,6 +23,7 @@ fn each_seed(target: &str, check: fn(&[u8])) {
 fn a24_seeds_of_every_fuzz_target() {
     each_seed("record", checks::record);
     each_seed("line", checks::line);
+    each_seed("file", checks::file);
     each_seed("frame", checks::frame);
     each_seed("sockaddr", checks::sockaddr);
     each_seed("rule_text", checks::rule_text);

@@ -85,6 +85,7 @@ fn add(total: &mut Counters, counters: &Counters) {
     total.incomplete += counters.incomplete;
     total.lost += counters.lost;
     total.late += counters.late;
+    total.foreign += counters.foreign;
     total.bytes += counters.bytes;
 }
 
@@ -92,7 +93,7 @@ fn stats(total: &Counters, started: Instant) {
     let cpu_seconds = usage::cpu_time().as_secs_f64();
     let line = json!({
         "records": total.records, "events": total.events, "unparsed": total.unparsed, "incomplete": total.incomplete,
-        "lost": total.lost, "late": total.late, "seconds": started.elapsed().as_secs_f64(), "cpu_seconds": cpu_seconds,
+        "lost": total.lost, "late": total.late, "foreign": total.foreign, "seconds": started.elapsed().as_secs_f64(), "cpu_seconds": cpu_seconds,
         "records_per_cpu_second": usage::per_second(total.records, cpu_seconds), "peak_rss_bytes": usage::peak_rss_bytes(),
     });
     say(&line.to_string());

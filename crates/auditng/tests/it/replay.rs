@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::program::run;
+use crate::program::{Ran, run, run_with};
 
 fn replay(file: &Path) -> (Vec<Json>, Json) {
     let ran =
@@ -47,4 +47,58 @@ fn an_enriched_log() {
 #[test]
 fn captured_netlink_messages() {
     check("audit/real/host.netlink.zst", 52_553, 10_449);
+}
+
+/// Replays bytes given on standard input.
+fn replay_bytes(bytes: &[u8], more: &[&str]) -> Ran {
+    let arguments = ["replay", "-", "--out", "ndjson", "--stats"];
+    run_with(arguments.iter().chain(more), bytes)
+}
+
+#[test]
+fn what_an_input_was_taken_for_is_said_unless_it_was_asked_for() {
+    let raw = b"type=USER msg=audit(1700000000.123:7): pid=1 uid=0 msg='op=a res=success'\r\n";
+    let go_audit = br#"{"sequence":7,"timestamp":"1700000000.123","messages":[{"type":1307,"data":"cwd=\"/\""}],"container_id":0}"#;
+    let journal = b"__CURSOR=a\n_AUDIT_TYPE=1307\n_AUDIT_ID=7\n_SOURCE_REALTIME_TIMESTAMP=1700000000123000\n\
+                    MESSAGE=CWD cwd=\"/\"\n\n__CURSOR=b\nMESSAGE=hello\n\n";
+    let ours = br#"{"@timestamp":"2023-11-14T22:13:20.123Z","event":{"sequence":7}}"#;
+    for (bytes, said) in [
+        (&raw[..], "auditng: -: audit records"),
+        (go_audit, "auditng: -: events of go-audit"),
+        (journal, "auditng: -: journal entries (journalctl -o export)"),
+        (ours, "auditng: -: events of our own"),
+        (b"hello\n", "auditng: -: nothing recognised: read as lines; --format says what it is"),
+    ] {
+        let ran = replay_bytes(bytes, &[]);
+        assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 1), "{}", ran.err);
+        assert!(ran.err.lines().any(|line| line == said), "{said}: {}", ran.err);
+    }
+    for (bytes, format) in [(&raw[..], "raw"), (&raw[..], "enriched"), (go_audit, "go-audit"), (journal, "raw")] {
+        let ran = replay_bytes(bytes, &["--format", format]);
+        assert_eq!(ran.out.lines().count(), 1, "{}", ran.err);
+        assert!(ran.err.starts_with('{') && ran.out.contains("\"sequence\":7"), "{}{}", ran.out, ran.err);
+    }
+    let stats: Json = serde_json::from_str(replay_bytes(journal, &["--format", "raw"]).err.trim()).unwrap();
+    assert_eq!((&stats["events"], &stats["foreign"]), (&Json::from(1), &Json::from(1)));
+}
+
+#[test]
+fn go_audits_json_packed_or_not_gives_the_same_events() {
+    let object = |serial: u32| {
+        format!(
+            "{{\"sequence\":{serial},\"timestamp\":\"1700000000.123\",\"messages\":[{{\"type\":1300,\"data\":\"arch=c000003e \
+             syscall=59 success=no exit=-2 pid=5 auid=1000 uid=1000\"}}],\"uid_map\":{{\"1000\":\"ada\"}},\"container_id\":4711}}\n"
+        )
+    };
+    let text: String = (1..2000).map(object).collect();
+    let plain = replay_bytes(text.as_bytes(), &[]);
+    let zstd = replay_bytes(&zstd::encode_all(text.as_bytes(), 1).unwrap(), &[]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+    let gzip = replay_bytes(&gzip.finish().unwrap(), &[]);
+    assert_eq!(plain.out.lines().count(), 1999, "{}", plain.err);
+    assert!(plain.out == zstd.out && plain.out == gzip.out);
+    let first: Json = serde_json::from_str(plain.out.lines().next().unwrap()).unwrap();
+    assert_eq!(first["auditng"]["import"]["container_pid"], 4711);
+    assert_eq!((&first["user"]["name"], &first["container"]), (&Json::from("ada"), &Json::Null));
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use agent::ship::Identity;
 use audit::pipeline::Counters;
-use audit::replay::{Decoder, Format as Decoded, HEAD_BYTES, Options};
+use audit::replay::{Decoder, Format as Decoded, HEAD_BYTES, Options, detect};
 use indicatif::ProgressBar;
-use schema::{Event, field};
+use schema::{Event, Timestamp, field};
 
 use super::CHUNK_BYTES;
 use super::destination::Destination;
@@ -24,6 +24,8 @@ pub(super) struct Source {
     filled: usize,
     /// The first chunk has been read and not yet given to [`Self::decode`].
     fresh: bool,
+    /// Its format was not asked for.
+    guessed: bool,
 }
 
 /// What makes events of bytes.
@@ -49,8 +51,9 @@ impl Source {
         let mut input = Input::open(path, progress).map_err(failed)?;
         let mut chunk = vec![0; CHUNK_BYTES];
         let filled = input.read(&mut chunk).map_err(failed)?;
-        let reader = Reader::new(arguments, &chunk[..filled.min(HEAD_BYTES)]);
-        Ok(Self { path: path.to_owned(), input, reader, chunk, filled, fresh: true })
+        let reader = Reader::new(arguments, &chunk[..filled.min(HEAD_BYTES)], written(path));
+        let guessed = arguments.format == Format::Auto;
+        Ok(Self { path: path.to_owned(), input, reader, chunk, filled, fresh: true, guessed })
     }
 
     /// Who this input is.
@@ -98,27 +101,46 @@ impl Source {
         }
     }
 
-    /// What the input was taken for, where that should be said: several inputs, or nothing was recognised.
+    /// What the input was taken for, if nobody said what it is.
     pub(super) fn detection(&self) -> Option<String> {
-        let Reader::Audit(decoder) = &self.reader else { return None };
-        let detection = decoder.detection().filter(|detection| detection.is_guess())?;
-        Some(format!("auditng: {}: {}; --format says what it is", self.path.display(), detection.reason))
+        let (reason, guess) = match &self.reader {
+            _ if !self.guessed => return None,
+            Reader::Ndjson(_) => ("events of our own", false),
+            Reader::Audit(decoder) => {
+                let detection = decoder.detection()?;
+                (detection.reason, detection.is_guess())
+            }
+        };
+        let advice = if guess { "; --format says what it is" } else { "" };
+        Some(format!("auditng: {}: {reason}{advice}", self.path.display()))
     }
 }
 
 impl Reader {
-    fn new(arguments: &Replay, head: &[u8]) -> Self {
+    fn new(arguments: &Replay, head: &[u8], reference: Timestamp) -> Self {
         let format = match arguments.format {
             Format::Ndjson => return Self::Ndjson(Ndjson::default()),
             Format::Auto if looks_like_ours(head) => return Self::Ndjson(Ndjson::default()),
             Format::Auto => None,
-            Format::Raw | Format::Enriched => Some(Decoded::Lines),
+            Format::Raw | Format::Enriched => Some(match detect(head).format {
+                journal @ (Decoded::JournalExport | Decoded::JournalJson) => journal,
+                _ => Decoded::Lines,
+            }),
+            Format::GoAudit => Some(Decoded::GoAudit),
             Format::Netlink => Some(Decoded::Netlink),
         };
-        let mut options = Options { format, ..Options::default() };
+        let mut options = Options { format, reference, ..Options::default() };
         options.pipeline.normalize.original = !arguments.no_original;
         Self::Audit(Box::new(Decoder::new(options)))
     }
+}
+
+/// When a file was last written; of standard input, which is written now, the time now.
+fn written(path: &Path) -> Timestamp {
+    let now = agent::clock::Clock::system().wall();
+    let modified = path.metadata().and_then(|file| file.modified()).ok();
+    let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_millis()).ok()).map_or(now, Timestamp::from_millis)
 }
 
 /// Serial gaps are events, too.
