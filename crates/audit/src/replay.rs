@@ -19,6 +19,7 @@ mod clock;
 mod detect;
 mod go_audit;
 mod journal;
+mod json;
 mod short;
 
 use schema::{Event, Loss, Timestamp, field};
