@@ -8,10 +8,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
 
+#[path = "live/boxes.rs"]
+mod boxes;
+#[path = "live/container.rs"]
+mod container;
 #[path = "live/loss.rs"]
 mod loss;
 #[path = "live/owner.rs"]
 mod owner;
+#[path = "live/pod.rs"]
+mod pod;
 #[path = "live/role.rs"]
 mod role;
 #[path = "live/rules.rs"]
@@ -38,7 +44,11 @@ fn main() -> ExitCode {
         ("file_create_open_rename_unlink", seen::files),
         ("connect", seen::connect),
         ("setuid", seen::setuid),
-        ("container_process_has_its_id", seen::container),
+        ("a85_container_of_a_thousand_short_processes", container::a85_short_lives),
+        ("a90_containers_of_podman_and_containerd", container::a90_few),
+        ("a91_container_of_a_real_pod", pod::a91_pod),
+        ("a93_container_runtime_that_hangs", container::a93_hanging),
+        ("a94_container_users", container::a94_users),
         ("a62_tiny_buffer_counts_what_it_lost", loss::tiny_buffer),
         ("a63_stopped_reader_stalls_nobody_and_counts", loss::stopped_reader),
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
@@ -56,12 +66,14 @@ fn main() -> ExitCode {
         ("doctor_names_the_owner", owner::doctor),
     ];
     let needs = |name: &str| match name {
-        name if name.contains("container") => seen::no_container,
+        name if name.contains("container") => boxes::missing,
         name if name.contains("golden") => rules::no_goldens,
         _ => || None,
     };
     let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
-    let trials = trials.into_iter().map(trial).collect();
+    let mut trials: Vec<Trial> = trials.into_iter().map(trial).collect();
+    // Minutes long, so only when asked for: `-- --ignored`.
+    trials.push(trial(("a90_containers_by_the_hundred", container::a90_many)).with_ignored_flag(true));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

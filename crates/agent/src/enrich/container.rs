@@ -24,6 +24,7 @@ use schema::{Event, Timestamp};
 
 mod bundle;
 pub mod config;
+pub mod doctor;
 mod facts;
 mod known;
 mod names;

@@ -1,9 +1,9 @@
 //! One system call done, one event expected.
 
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use schema::{Value, field};
+use schema::field;
 
 use super::stand::{Stand, has, play, tagged, text, texts};
 
@@ -81,42 +81,4 @@ pub(crate) fn setuid() {
     };
     let event = started.sink.wait("setuid", fits);
     assert_eq!(agent::filter::lane(&event), schema::Lane::High);
-}
-
-/// Why there can be no container here.
-pub(crate) fn no_container() -> Option<String> {
-    let starts = |program: &str, word: &str| Command::new(program).arg(word).stdout(Stdio::null()).status().is_ok();
-    let all = starts("podman", "--version") && starts("runc", "--version") && starts("/bin/busybox", "true");
-    (!all).then(|| "podman, runc or busybox is missing (apt install podman runc busybox-static)".to_owned())
-}
-
-pub(crate) fn container() {
-    let stand = Stand::new();
-    let started = stand.source(&["-a always,exit -F arch=b64 -S execve,execveat -k auditng-test-box"]).on();
-    let root = stand.path("root");
-    std::fs::create_dir_all(root.join("bin")).unwrap();
-    std::fs::copy("/bin/busybox", root.join("bin/busybox")).unwrap();
-    let (name, id_file) = (format!("auditng-test-{}", std::process::id()), stand.path("id"));
-    let word = format!("word-{name}");
-    let output = Command::new("podman")
-        .args(["--cgroup-manager=cgroupfs", "--runtime", "runc", "run", "--rm", "--name", &name, "--cidfile"])
-        .arg(&id_file)
-        .args(["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--network=none", "--rootfs"])
-        .arg(&root)
-        .args(["/bin/busybox", "sh", "-c", "/bin/busybox echo $0; /bin/busybox sleep 0.2", &word])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let id = std::fs::read_to_string(&id_file).unwrap();
-    for first in ["sh", "echo"] {
-        let fits = |event: &schema::Event| {
-            let args = texts(event, field::PROCESS_ARGS);
-            args.get(1).is_some_and(|arg| arg == first) && args.contains(&word) && !args.contains(&name)
-        };
-        let event = started.sink.wait(first, fits);
-        assert_eq!(event.str(field::CONTAINER_ID), Some(id.trim()), "{event:?}");
-        assert_eq!(event.str(field::CONTAINER_RUNTIME), Some("podman"));
-        assert_eq!(event.str(field::CONTAINER_NAME), Some(name.as_str()));
-        assert_eq!(event.get(field::AUDITNG_CONTAINER_SCOPE), Some(Value::Text("container")));
-    }
 }

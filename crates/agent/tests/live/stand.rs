@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent::clock::Clock;
+use agent::enrich;
 use agent::health::{Health, State};
 use agent::intake::{Refused, Running, Sink, Source};
 use agent::source::audit::kernel::{Kernel, Live};
@@ -104,9 +105,19 @@ impl Stand {
         self.start(rules, Config::default(), Arc::new(Collect::default()))
     }
 
+    /// A source that knows other runtimes than the usual ones.
+    pub(crate) fn source_among(&self, rules: &[&str], context: enrich::Config, sink: Arc<Collect>) -> Started {
+        let rules = Rules { files: vec![self.rules(rules)], ..Rules::default() };
+        self.start_among(rules, Config::default(), context, sink)
+    }
+
     fn start(&self, rules: Rules, config: Config, sink: Arc<Collect>) -> Started {
+        self.start_among(rules, config, enrich::Config::default(), sink)
+    }
+
+    fn start_among(&self, rules: Rules, config: Config, context: enrich::Config, sink: Arc<Collect>) -> Started {
         let health = Arc::new(Health::default());
-        let source = Audit::new(config, rules, self.state(), Clock::system());
+        let source = Audit::new(config, rules, self.state(), Clock::system()).with_context(context);
         let running = Box::new(source).start(Arc::clone(&sink) as Arc<dyn Sink>, Arc::clone(&health));
         Started { running: Some(running), sink, health }
     }
@@ -172,10 +183,15 @@ pub(crate) struct Collect {
     events: Mutex<Vec<Event>>,
     came: Condvar,
     log: Option<PathBuf>,
+    /// Keeps only these.
+    only: Option<fn(&Event) -> bool>,
 }
 
 impl Sink for Collect {
     fn put(&self, event: &mut Event, _: Lane, _: Duration) -> Result<(), Refused> {
+        if self.only.is_some_and(|keeps| !keeps(event)) {
+            return Ok(());
+        }
         if let Some(log) = &self.log {
             std::fs::write(log, event.to_json()).unwrap();
         }
@@ -186,6 +202,10 @@ impl Sink for Collect {
 }
 
 impl Collect {
+    pub(crate) fn only(keeps: fn(&Event) -> bool) -> Self {
+        Self { only: Some(keeps), ..Self::default() }
+    }
+
     pub(crate) fn logging(log: PathBuf) -> Self {
         Self { log: Some(log), ..Self::default() }
     }

@@ -43,7 +43,8 @@ fn look(arguments: &Doctor) -> Vec<Finding> {
         &agent::source::audit::Config::default(),
         &agent::source::audit::Rules::default(),
     );
-    let agent = found.into_iter().map(|f| Finding {
+    let runtimes = agent::enrich::container::doctor::doctor(&agent::enrich::container::Config::default());
+    let agent = found.into_iter().chain(runtimes).map(|f| Finding {
         name: f.name.to_owned(),
         state: f.state.name(),
         what: f.what,

@@ -35,7 +35,7 @@ mod http;
 #[cfg(feature = "grpc")]
 mod huffman;
 #[cfg(feature = "grpc")]
-mod protobuf;
+pub mod protobuf;
 mod socket;
 
 #[cfg(test)]
@@ -316,6 +316,21 @@ fn bound<V>(map: &mut HashMap<PathBuf, V>) {
     if map.len() >= MOST_SOCKETS {
         map.clear();
     }
+}
+
+/// One unary gRPC call over the unix socket at `path`, over within `time`: for questions that are asked nowhere else.
+///
+/// # Errors
+/// No good answer.
+#[cfg(feature = "grpc")]
+pub fn call(
+    path: &Path,
+    method: &str,
+    namespace: Option<&str>,
+    message: &[u8],
+    time: Duration,
+) -> Result<Vec<u8>, Miss> {
+    grpc::call(&mut Stream::open(path, time)?, method, namespace, message)
 }
 
 /// How the sockets that exist here answer, for `doctor`: where, and a version or the reason.

@@ -7,7 +7,7 @@ use super::Miss;
 
 /// A message whose fields are whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Message<'a>(&'a [u8]);
+pub struct Message<'a>(&'a [u8]);
 
 /// The value of one field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,10 @@ enum Wire<'a> {
 
 impl<'a> Message<'a> {
     /// Checks that the bytes are a message.
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Miss> {
+    ///
+    /// # Errors
+    /// They are none.
+    pub fn of(bytes: &'a [u8]) -> Result<Self, Miss> {
         let mut rest = bytes;
         while !rest.is_empty() {
             field(&mut rest).ok_or(Miss::Malformed)?;
@@ -34,7 +37,7 @@ impl<'a> Message<'a> {
     }
 
     /// Every string, bytes or message of this number.
-    pub(super) fn all(self, number: u64) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all(self, number: u64) -> impl Iterator<Item = &'a [u8]> {
         self.fields().filter_map(move |(found, wire)| match wire {
             Wire::Bytes(bytes) if found == number => Some(bytes),
             Wire::Bytes(_) | Wire::Number(_) => None,
@@ -42,17 +45,19 @@ impl<'a> Message<'a> {
     }
 
     /// The string of this number, if there is one and it says something. The last one counts, as protobuf has it.
-    pub(super) fn text(self, number: u64) -> Option<&'a str> {
+    #[must_use]
+    pub fn text(self, number: u64) -> Option<&'a str> {
         self.all(number).last().and_then(|bytes| str::from_utf8(bytes).ok()).filter(|text| !text.is_empty())
     }
 
     /// The message of this number.
-    pub(super) fn message(self, number: u64) -> Option<Self> {
+    #[must_use]
+    pub fn message(self, number: u64) -> Option<Self> {
         self.all(number).last().and_then(|bytes| Self::of(bytes).ok())
     }
 
     /// The pairs of a `map<string, string>`.
-    pub(super) fn map(self, number: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub fn map(self, number: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.all(number).filter_map(|bytes| {
             let pair = Self::of(bytes).ok()?;
             Some((pair.text(1)?, pair.text(2).unwrap_or("")))
@@ -98,11 +103,12 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 
 /// Builds a message of strings and messages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Builder(Vec<u8>);
+pub struct Builder(Vec<u8>);
 
 impl Builder {
     /// Adds a string, bytes, or a finished message. Nothing is added for an empty one, which is the same to protobuf.
-    pub(super) fn with(mut self, number: u32, value: impl AsRef<[u8]>) -> Self {
+    #[must_use]
+    pub fn with(mut self, number: u32, value: impl AsRef<[u8]>) -> Self {
         let value = value.as_ref();
         if !value.is_empty() {
             self.push_varint(u64::from(number) << 3 | 2);
@@ -112,8 +118,17 @@ impl Builder {
         self
     }
 
+    /// Adds a number or a truth value.
+    #[must_use]
+    pub fn with_number(mut self, number: u32, value: u64) -> Self {
+        self.push_varint(u64::from(number) << 3);
+        self.push_varint(value);
+        self
+    }
+
     /// The message.
-    pub(super) fn done(self) -> Vec<u8> {
+    #[must_use]
+    pub fn done(self) -> Vec<u8> {
         self.0
     }
 
