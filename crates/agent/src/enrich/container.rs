@@ -53,6 +53,9 @@ const MOST_DOUBLINGS: u32 = 6;
 /// Containers asked about before their first process was seen, and for how long the answer is kept.
 const MOST_EARLY: usize = 256;
 const EARLY_MS: i64 = 30_000;
+/// A pod that is just being made is asked for again after a second, then after twice the time, so many times.
+const SOON_MS: i64 = 1_000;
+const MOST_EARLY_TRIES: u32 = 5;
 /// How often containers without processes are looked for.
 const SWEEP_MS: i64 = 1_000;
 
@@ -175,7 +178,10 @@ impl Containers {
     /// of containerd, that container is asked about at once.
     pub fn announce<'a>(&mut self, program: &str, args: impl Iterator<Item = &'a str> + Clone) {
         let Some((namespace, id)) = path::announced(program, args) else { return };
-        let wanted = namespace != "moby" && !self.known.contains_key(&id) && !self.early.contains_key(&id);
+        // Docker's and Kubernetes' are described by files that are there in time.
+        let wanted = !matches!(namespace.as_str(), "moby" | "k8s.io")
+            && !self.known.contains_key(&id)
+            && !self.early.contains_key(&id);
         if !wanted || self.early.len() >= MOST_EARLY {
             return;
         }
@@ -315,9 +321,15 @@ impl Containers {
         let silent = answer.tried.iter().any(|(_, result)| *result != Err(runtime::Miss::Unknown));
         match answer.facts {
             Some(facts) => {
-                seen.container.learn(&facts);
-                seen.ask = Ask::Done;
-                self.fresh.push((answer.id, via));
+                // Kubernetes' API does not know a pod before it runs, and only there are the pod's labels.
+                let early = answer.tried.iter().any(|(via, result)| *via == Via::Cri && result.is_err());
+                let again = early && seen.container.is_of_pod() && seen.tries < MOST_EARLY_TRIES;
+                seen.container.learn(&facts, if again { Metadata::Pending } else { Metadata::Whole });
+                seen.ask = if again { Ask::At(self.now + (SOON_MS << seen.tries)) } else { Ask::Done };
+                seen.tries += 1;
+                if !(again && seen.observed) {
+                    self.fresh.push((answer.id, via));
+                }
             }
             None => {
                 seen.container.learn_nothing();

@@ -67,15 +67,20 @@ impl Container {
         self.read().told.facts.sandbox.clone()
     }
 
+    /// Whether cgroup or files say that it belongs to a pod.
+    pub(super) fn is_of_pod(&self) -> bool {
+        self.found.pod.is_some() || self.read().told.facts.pod.is_some()
+    }
+
     pub(super) fn has_files(&self) -> bool {
         self.read().told.from_files
     }
 
     /// A runtime told this; what files said before stays.
-    pub(super) fn learn(&self, facts: &Facts) {
+    pub(super) fn learn(&self, facts: &Facts, metadata: Metadata) {
         let told = &mut self.write().told;
         told.facts = std::mem::take(&mut told.facts).or(facts);
-        told.metadata = Metadata::Whole;
+        told.metadata = metadata;
     }
 
     /// All runtimes were asked in vain.

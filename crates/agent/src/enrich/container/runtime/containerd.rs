@@ -69,7 +69,8 @@ fn facts(container: Message<'_>) -> Facts {
     let mut facts = Facts { name: name(&labels), ..Facts::default() };
     facts.set_image(container.text(3));
     facts.set_pod(&|key| labels.get(key));
-    facts.labels = labels.only(|key| !key.starts_with("io.containerd.") && !key.starts_with("containerd.io/"));
+    let own = ["io.containerd.", "containerd.io/", "io.cri-containerd."];
+    facts.labels = labels.only(|key| !own.iter().any(|prefix| key.starts_with(prefix)));
     facts
 }
 
