@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ("a91_container_of_a_real_pod", pod::a91_pod),
         ("a93_container_runtime_that_hangs", container::a93_hanging),
         ("a94_container_users", container::a94_users),
+        ("a95_container_with_a_trap_for_a_file", container::a95_trap),
         ("a62_tiny_buffer_counts_what_it_lost", loss::tiny_buffer),
         ("a63_stopped_reader_stalls_nobody_and_counts", loss::stopped_reader),
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),

@@ -85,8 +85,8 @@ struct Seen {
     container: Arc<Container>,
     used: u64,
     ask: Ask,
-    /// The process of it that was seen last.
-    pid: u32,
+    /// A process of it that could be looked into; the first one often lives longest.
+    pid: Option<u32>,
     /// When its names may be read again; `None`: they are being read.
     names: Option<i64>,
     /// Answers that said nothing.
@@ -164,10 +164,7 @@ impl Containers {
             Placed::Host { cgroup } => self.host(cgroup),
             Placed::Container(found) => {
                 let container = self.container(found);
-                if let Some(seen) = self.known.get_mut(container.id()) {
-                    seen.pid = pid;
-                }
-                self.look_inside(container.id(), proc);
+                self.look_inside(container.id(), pid, proc);
                 Place::Container(container)
             }
             Placed::Unknown(reason) => Place::Unknown(reason),
@@ -282,7 +279,7 @@ impl Containers {
             container: Arc::clone(&container),
             used: self.uses,
             ask,
-            pid: 0,
+            pid: None,
             names: Some(0),
             tries: 0,
             observed: false,
@@ -345,21 +342,26 @@ impl Containers {
         }
     }
 
-    /// Opens the container's root for whoever reads its users, and notes its namespaces.
-    fn look_inside(&mut self, id: &str, proc: &Proc) {
+    /// Opens the container's root, as this process sees it, for whoever reads its users, and notes its namespaces.
+    fn look_inside(&mut self, id: &str, pid: u32, proc: &Proc) {
         let (Some(reader), Some(seen)) = (&self.reader, self.known.get_mut(id)) else { return };
         if seen.names.is_none_or(|at| at > self.now) {
             return;
         }
-        let pid = seen.pid;
-        let Some(root) = proc.root(pid) else { return };
+        let Some(root) = proc.root(pid) else {
+            seen.pid = seen.pid.filter(|kept| *kept != pid);
+            return;
+        };
         // A runtime that is still on its way in has our root; and the pid may have come back since its lines were read.
         let outside = self.host_root.as_ref().is_none_or(|host| host.is(&root));
         let lines = proc.cgroup(pid).unwrap_or_default();
         let still = identify(&lines, &|namespace, id| self.roots.has_task(namespace, id));
         if outside || !matches!(still, Placed::Container(found) if found.id == id) {
+            // If it was the one kept, another one is found at the next sight.
+            seen.pid = seen.pid.filter(|kept| *kept != pid);
             return;
         }
+        seen.pid = seen.pid.or(Some(pid));
         let map = |name: &str| IdMap::parse(&proc.id_map(pid, name).unwrap_or_default());
         seen.container.look(proc.namespace(pid, "pid"), map("uid_map"), map("gid_map"));
         seen.names = None;
@@ -408,9 +410,10 @@ impl Containers {
         let due = |seen: &&Seen| matches!(seen.ask, Ask::At(at) if at <= self.now);
         let ask: Vec<_> = self.known.values().filter(due).map(|seen| Arc::clone(&seen.container)).collect();
         ask.iter().for_each(|container| self.ask_again(container));
-        let due = |seen: &&Seen| seen.pid != 0 && seen.names.is_some_and(|at| at <= self.now);
-        let look: Vec<_> = self.known.values().filter(due).map(|seen| Arc::clone(&seen.container)).collect();
-        look.iter().for_each(|container| self.look_inside(container.id(), proc));
+        let due = |seen: &&Seen| seen.names.is_some_and(|at| at <= self.now);
+        let due = self.known.values().filter(due);
+        let look: Vec<_> = due.filter_map(|seen| Some((Arc::clone(&seen.container), seen.pid?))).collect();
+        look.iter().for_each(|(container, pid)| self.look_inside(container.id(), *pid, proc));
     }
 
     fn make_room(&mut self) {

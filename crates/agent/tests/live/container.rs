@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::enrich::container::config::{Socket, SocketKind};
 use schema::{Event, Value, field};
@@ -277,6 +277,25 @@ pub(crate) fn a94_users() {
     let own = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let pid_ns = event.long(field::AUDITNG_CONTAINER_PID_NS).unwrap();
     assert_ne!(own.to_string_lossy(), format!("pid:[{pid_ns}]"));
+    boxes.stop(name);
+    child.wait().unwrap();
+}
+
+pub(crate) fn a95_trap() {
+    let stand = Stand::new();
+    let boxes = Boxes::start(stand.path("boxes"));
+    let mut context = boxes.context();
+    context.users.ttl = agent::config::Span(Duration::from_secs(1));
+    let started = stand.source_among(&[EXEC], context, Arc::new(Collect::only(wanted))).on();
+    let name = "auditng-test-trap";
+    let trap = format!("/bin/busybox rm /etc/passwd; /bin/busybox mkfifo /etc/passwd; {LOOP}");
+    let words = ["/bin/busybox", "sh", "-c", &trap, name, "100000"];
+    let mut child = boxes.podman_run(name, &[], &words).spawn().unwrap();
+    let figure = "auditng_container_lookup_total{via=\"users\",result=\"not-regular\"}";
+    let refused = || started.health.snapshot().figures.get(figure).copied().unwrap_or(0) > 0;
+    testkit::eventually("a refused file", PATIENCE, || refused().then_some(()));
+    let before = started.sink.all().len();
+    testkit::eventually("more events", PATIENCE, || (started.sink.all().len() > before).then_some(()));
     boxes.stop(name);
     child.wait().unwrap();
 }
