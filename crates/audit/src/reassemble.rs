@@ -40,7 +40,8 @@ pub use group::{Group, Part};
 
 use crate::record::{Record, Stamp, kind};
 use gap::Gaps;
-use queue::{Clock, KeyHasher, List, Slots};
+pub(crate) use queue::KeyHasher;
+use queue::{Clock, List, Slots};
 
 /// Bounds and waiting times. What happens at each bound stands beside it.
 #[derive(Clone, Copy, Debug)]

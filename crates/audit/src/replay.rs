@@ -10,12 +10,15 @@
 //! what is about audit becomes events, all else is counted ([`Counters::foreign`]). Does not: open files, unpack, give
 //! event ids.
 //!
+//! The container of a process is told from the command lines of runtimes in the log (`auditng.container.source: argv`).
+//!
 //! `event.original` of a journal's or go-audit's event holds its records as auditd would have written them.
 //!
 //! Time is the records' own, made steady: disorder within 64 records, a quiet night or a clock set by an hour close nothing
 //! early.
 
 mod clock;
+mod containers;
 mod detect;
 mod go_audit;
 mod journal;
@@ -33,6 +36,7 @@ pub use crate::pipeline::Counters;
 use crate::pipeline::{self, Pipeline};
 use crate::record::{self, Malformed, Record};
 use clock::RecordClock;
+use containers::Containers;
 use journal::{Entry, Export};
 use short::Said;
 
@@ -73,6 +77,7 @@ pub struct Decoder {
     /// A record put into the form of a line, used again.
     line: Vec<u8>,
     reference: Timestamp,
+    containers: Containers,
 }
 
 /// What is being skipped.
@@ -113,11 +118,35 @@ impl Decoder {
             export: Export::default(),
             line: Vec::new(),
             reference: options.reference,
+            containers: Containers::default(),
         }
     }
 
     /// Takes the next bytes, however cut. Events that are whole by then go to `each`.
     pub fn feed(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        self.with_containers(each, |decoder, each| decoder.take(chunk, each));
+    }
+
+    /// The input has ended: gives out everything that is left.
+    pub fn finish(&mut self, each: &mut dyn FnMut(&mut Event)) {
+        self.with_containers(each, Self::end);
+    }
+
+    /// Runs a step whose events learn of their containers before they are given out.
+    fn with_containers(
+        &mut self,
+        each: &mut dyn FnMut(&mut Event),
+        step: impl FnOnce(&mut Self, &mut dyn FnMut(&mut Event)),
+    ) {
+        let mut containers = std::mem::take(&mut self.containers);
+        step(self, &mut |event| {
+            containers.see(event);
+            each(event);
+        });
+        self.containers = containers;
+    }
+
+    fn take(&mut self, chunk: &[u8], each: &mut dyn FnMut(&mut Event)) {
         match self.detection {
             None if self.kept.len() + chunk.len() < HEAD_BYTES => self.kept.extend_from_slice(chunk),
             None => {
@@ -130,8 +159,7 @@ impl Decoder {
         }
     }
 
-    /// The input has ended: gives out everything that is left.
-    pub fn finish(&mut self, each: &mut dyn FnMut(&mut Event)) {
+    fn end(&mut self, each: &mut dyn FnMut(&mut Event)) {
         if self.detection.is_none() {
             let head = std::mem::take(&mut self.kept);
             self.detection = Some(detect(&head));

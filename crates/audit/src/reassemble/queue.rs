@@ -184,9 +184,9 @@ impl Slots {
 /// Hashes a key by one multiplication a word. Keys of an attacker's making can at worst make all lookups walk the
 /// [`Limits::groups`] + 4,096 keys that there are.
 #[derive(Default)]
-pub(super) struct Mix(u64);
+pub(crate) struct Mix(u64);
 
-pub(super) type KeyHasher = BuildHasherDefault<Mix>;
+pub(crate) type KeyHasher = BuildHasherDefault<Mix>;
 
 impl Hasher for Mix {
     fn write(&mut self, bytes: &[u8]) {

@@ -285,3 +285,33 @@ fn execs_have_one_two_or_three_paths() {
     });
     assert!([1, 2, 3].iter().all(|count| by_paths.contains_key(count)), "{by_paths:?}");
 }
+
+#[test]
+fn a92_containers_are_told_from_the_command_lines_of_runtimes() {
+    let Some(input) = recording("audit/real/host.log.zst") else { return };
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let mut busybox = 0;
+    replay_each(&input, |event| {
+        let inside = event.str(schema::field::CONTAINER_ID).is_some();
+        busybox += u64::from(event.str(schema::field::PROCESS_EXECUTABLE) == Some("/bin/busybox"));
+        if inside {
+            let event = document(event);
+            check(
+                &event,
+                &[
+                    ("process.executable", json!("/bin/busybox")),
+                    ("auditng.container.source", json!("argv")),
+                    ("auditng.container.scope", json!("container")),
+                    ("container.runtime", json!("podman")),
+                ],
+            );
+            *seen.entry(format!("{} {}", text(&event, "container.id"), text(&event, "container.name"))).or_default() +=
+                1;
+        }
+    });
+    let expected = [
+        ("3c27334e820a9672c1b3037f18e91793956c5d70dad8b0705822e1ea0be66644 web1".to_owned(), 9),
+        ("507b79b561159b0ce11f6333a7bd22d01c3af1b1a5d3a508cb54ad923545fb01 web2".to_owned(), 9),
+    ];
+    assert_eq!((seen, busybox), (BTreeMap::from(expected), 18));
+}
