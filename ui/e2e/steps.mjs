@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { family, losses, send, shop } from './fixtures.mjs';
 
 const SERIOUS = new Set(['serious', 'critical']);
 
@@ -56,7 +57,7 @@ async function axe(world, where, page = world.page) {
 
 export const steps = {
   async 'refuses without a login'({ context, server }) {
-    for (const path of ['/api/me', '/api/fields', '/api/agents', '/api/health', '/api/saved', '/api/tail', '/api/export', '/api/events/x']) {
+    for (const path of ['/api/me', '/api/fields', '/api/agents', '/api/health', '/api/saved', '/api/tail', '/api/export', '/api/events/x', '/api/processes/x/tree', '/api/containers', '/api/containers/x', '/api/loss']) {
       const answer = await context.request.get(server.origin + path);
       check(answer.status() === 401, `${path} answered ${answer.status()} without a login`);
     }
@@ -354,11 +355,165 @@ export const steps = {
     live.stop();
   },
 
+  async 'process tree'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no processes');
+    const { page } = world;
+    const told = family();
+    await send(world, 'audit', told.documents);
+    world.entity = told.bash;
+    await goto(world, `/ui/search?from=*&q=${encodeURIComponent(`host.name:${told.host} process.name:make event.type:start`)}`);
+    await refreshUntilRows(page, 1);
+    await rows(page).first().locator('.cell').first().click();
+    await page.getByRole('link', { name: 'Process tree' }).click();
+    await treeLine(page, 'make').waitFor();
+    check((await treeLine(page, 'make').getAttribute('aria-selected')) === 'true', 'the process of the event is not the chosen one');
+    // By keyboard: to the parent, closed, opened.
+    await page.getByRole('tree', { name: 'Processes' }).focus();
+    await page.keyboard.press('ArrowLeft');
+    check((await treeLine(page, 'cc').count()) === 0, 'the left arrow does not close');
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction(() => document.querySelector('[role=treeitem][aria-selected=true]')?.textContent.includes('bash'));
+    check(state(page).get('at') === told.bash, 'the chosen process is not in the address');
+    await page.getByRole('link', { name: 'Tree from here' }).click();
+    await page.waitForFunction((id) => new URL(location.href).searchParams.get('entity') === id, told.bash);
+    await treeLine(page, 'nginx').first().waitFor();
+    const text = async (name) => (await treeLine(page, name).first().textContent()).replaceAll(/\s+/g, ' ');
+    check((await text('nginx')).includes(told.container.name), 'the container does not show');
+    check((await treeLine(page, 'nginx').first().locator('.crosses').count()) === 1, 'that the container begins here does not show');
+    check((await page.locator('[role=treeitem] .chip.red').first().textContent()).includes('2'), 'the failed execs do not show');
+    check((await text('ld')).includes('exit 1'), 'the exit code does not show');
+    check((await text('daemon')).includes('adopted'), 'that the daemon was handed over does not show');
+    await world.shot('process-tree');
+    await axe(world, 'the process tree');
+    // What a bound left out says how much, and comes.
+    const more = page.getByRole('treeitem', { name: /\d+ more children/ }).first();
+    await page.getByRole('tree', { name: 'Processes' }).focus();
+    await page.keyboard.press('End');
+    await more.waitFor();
+    await world.shot('process-tree-more');
+    await grows(page, () => more.click());
+    await page.keyboard.press('End');
+    await page.getByRole('treeitem', { name: /true.*true 119/ }).waitFor();
+    // From a process to its events and back.
+    await page.keyboard.press('Home');
+    await page.goto(`${world.server.origin}/ui/process?entity=${encodeURIComponent(told.bash)}&at=${encodeURIComponent(told.id('nc'))}`);
+    await page.getByRole('link', { name: /Failed execs \(2\)/ }).click();
+    await settled(page);
+    check((await rows(page).count()) === 2, `${await rows(page).count()} failed execs by the link`);
+    await page.goBack();
+    await treeLine(page, 'bash').first().waitFor();
+    await page.getByRole('button', { name: 'Close all' }).click();
+    await treeLine(page, 'make').waitFor({ state: 'detached' });
+    world.expected.push(/status of 404/);
+    await page.goto(`${world.server.origin}/ui/process?entity=nobody`);
+    await page.getByText('No event names this process').waitFor();
+    world.expected.length = 0;
+    await liveTree(world);
+  },
+
+  async 'ten thousand children'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no processes');
+    const { page, server } = world;
+    const run = `wide${Date.now().toString(36)}`;
+    const child = (n) => ({
+      '@timestamp': new Date(Date.now() - 60_000 + n).toISOString(), host: { name: run }, event: { action: ['exec'], category: ['process'], type: ['start'], outcome: 'success' },
+      process: { entity_id: `${run}-${n}`, name: 'child', pid: n + 2, args: ['child', String(n)], parent: { entity_id: run, pid: 1, name: 'parent' } },
+    });
+    for (let n = 0; n < 10_000; n += 2500) await send(world, 'audit', Array.from({ length: 2500 }, (_, i) => child(n + i)));
+    await goto(world, `/ui/search?from=*&q=host.name:${run}`);
+    await refreshUntilRows(page, 1);
+    await page.waitForFunction(async (id) => ((await (await fetch(`/api/processes/${id}/tree`)).json()).nodes ?? []).some((node) => node.children.total === 10_000), run, { timeout: 30_000, polling: 500 });
+    const began = performance.now();
+    await page.goto(`${server.origin}/ui/process?entity=${run}`);
+    await page.getByRole('treeitem', { name: /parent/ }).waitFor();
+    const shown = performance.now() - began;
+    for (let i = 0; i < 4; i++) {
+      await page.getByRole('tree', { name: 'Processes' }).focus();
+      await page.keyboard.press('End');
+      await grows(page, () => page.keyboard.press('Enter'));
+    }
+    await page.keyboard.press('End');
+    const drawn = await page.getByRole('treeitem').count();
+    check(drawn > 0 && drawn < 120, `${drawn} lines in the document`);
+    await page.getByRole('treeitem', { name: /9,150 more children/ }).waitFor();
+    await world.shot('process-tree-wide');
+    world.notes.push(`the tree of 10,000 children after ${Math.round(shown)} ms, ${drawn} lines in the document`);
+  },
+
+  async 'containers'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no containers');
+    const { page, server } = world;
+    const told = shop();
+    await send(world, 'audit', told.documents);
+    await page.goto(`${server.origin}/ui/containers?from=now-15m`);
+    const line = (text) => page.locator('tbody tr', { hasText: text });
+    await page.waitForFunction((name) => {
+      if (document.querySelector('tbody')?.textContent.includes(name)) return true;
+      document.querySelector('button[title^=Refresh]')?.click();
+      return false;
+    }, told.lateName, { timeout: 30_000, polling: 700 });
+    const late = (await line(told.lateName).textContent()).replaceAll(/\s+/g, ' ');
+    check(late.includes('alpine:3.22') && late.includes('named later'), `a name that came later: ${late}`);
+    check((await line('Not known where').textContent()).includes('gone before anybody could look'), 'the unknown do not say why');
+    await world.shot('containers');
+    await axe(world, 'the containers');
+    await page.getByRole('searchbox', { name: /Find a name/ }).fill('redis');
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1 && document.querySelector('tbody').textContent.includes('redis'));
+    check(state(page).get('find') === 'redis', 'what is looked for is not in the address');
+    await page.getByRole('searchbox', { name: /Find a name/ }).fill('');
+    await page.getByRole('button', { name: 'Images' }).click();
+    await line('registry.example/shop/front:4.2.1').waitFor();
+    await page.getByRole('button', { name: 'containers', exact: true }).click();
+    await page.waitForFunction(() => new URL(location.href).searchParams.get('order') === 'containers:desc');
+    await world.shot('containers-images');
+    await page.getByRole('button', { name: 'Pods' }).click();
+    await line('front-5d9f-0').waitFor();
+    await world.shot('containers-pods');
+    await page.getByRole('button', { name: 'Containers', exact: true }).click();
+    await line(told.lateName).getByRole('link', { name: told.lateName }).click();
+    await settled(page);
+    check(Number(/\d+/.exec(await total(page).textContent())[0]) === 7, `the events of a container: ${await total(page).textContent()}`);
+    // An event that left before the name was known shows it all the same.
+    await page.getByRole('row').nth(3).locator('.cell').first().click();
+    await page.locator('.ways').getByText(told.lateName).waitFor();
+    await page.locator('.ways').getByText(/learnt .* later|known from other events/).waitFor();
+    await world.shot('event-container');
+    await liveContainer(world);
+  },
+
+  async 'what is lost'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock does not list holes');
+    const { page, server } = world;
+    const told = losses();
+    await send(world, 'health', told.documents);
+    await page.goto(`${server.origin}/ui/lost?from=now-15m`);
+    await page.waitForFunction((host) => {
+      if (document.querySelector('main')?.textContent.includes(host)) return true;
+      document.querySelector('button[title^=Refresh]')?.click();
+      return false;
+    }, told.host, { timeout: 30_000, polling: 700 });
+    check(/1,216 records/.test(await page.locator('.verdict h2').textContent()), 'the verdict does not say how much');
+    await page.getByText('the kernel’s backlog was full', { exact: false }).or(page.getByText("kernel's backlog was full", { exact: false })).first().waitFor();
+    await page.locator('.partly').waitFor();
+    await world.shot('lost');
+    await page.screenshot({ path: join(world.out, 'lost-whole.png'), fullPage: true });
+    await axe(world, 'what is lost');
+    await page.getByRole('link', { name: 'Events around' }).first().click();
+    await settled(page);
+    check(state(page).get('q') === `host.name:"${told.host}"`, `around a hole: ${state(page).get('q')}`);
+    // A search whose time has a hole says so.
+    await page.locator('.banner.warn', { hasText: 'Events are missing' }).waitFor();
+    await world.shot('search-hole');
+    await axe(world, 'a search with a hole');
+    await page.getByRole('link', { name: 'What is lost' }).last().click();
+    await page.getByRole('heading', { name: 'Why' }).waitFor();
+  },
+
   async 'agents and health'(world) {
     const { page, server } = world;
     await page.goto(`${server.origin}/ui/health`);
     await page.getByRole('heading', { name: 'Server' }).waitFor();
-    await page.getByRole('heading', { name: 'Losses' }).waitFor();
+    await page.getByRole('heading', { name: 'Windows of the store' }).waitFor();
     await page.locator('table').first().waitFor();
     check((await page.locator('.failure').count()) === 0, `health shows a failure: ${await page.locator('.failure').allTextContents()}`);
     await world.shot('health');
@@ -366,6 +521,7 @@ export const steps = {
     await page.goto(`${server.origin}/ui/account`);
     await page.getByRole('heading', { name: 'Sessions' }).waitFor();
     await page.getByText('this one').waitFor();
+    await page.getByRole('heading', { name: 'Users' }).waitFor();
     await world.shot('account');
     await axe(world, 'the account');
   },
@@ -381,12 +537,18 @@ export const steps = {
       const other = await browser.newContext({ ...options, storageState: storage, timezoneId: 'UTC' });
       const page = await other.newPage();
       page.on('console', (message) => message.type() === 'error' && complaints.push(`console (${name}): ${message.text()}`));
-      for (const [view, path] of [['search', '/ui/search?from=*'], ['tail', '/ui/tail'], ['health', '/ui/health']]) {
+      const views = [['search', '/ui/search?from=*'], ['tail', '/ui/tail'], ['health', '/ui/health']];
+      if (server.kind !== 'mock') views.push(['lost', '/ui/lost?from=now-1h'], ['containers', '/ui/containers?from=*']);
+      if (world.entity) views.push(['process', `/ui/process?entity=${encodeURIComponent(world.entity)}`]);
+      for (const [view, path] of views) {
         await page.goto(server.origin + path);
         await page.getByRole('navigation', { name: 'Views' }).waitFor();
         if (view === 'search') await settled(page);
         if (view === 'search') await page.locator('.plot canvas').waitFor().catch(() => undefined);
-        if (view === 'health') await page.getByRole('heading', { name: 'Losses' }).waitFor();
+        if (view === 'health') await page.getByRole('heading', { name: 'Windows of the store' }).waitFor();
+        if (view === 'lost') await page.locator('.partly').waitFor();
+        if (view === 'containers') await page.locator('tbody tr').first().waitFor();
+        if (view === 'process') await treeLine(page, 'make').waitFor();
         await world.shot(`${view}-${name}`, page);
         const clipped = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);
         check(!clipped, `${view} is wider than the window (${name})`);
@@ -432,22 +594,55 @@ export const steps = {
   },
 };
 
-/** Events as an attacker would make them, through the door for shippers; returns the name to find them by. */
-async function sendHostile({ context, server }) {
+/** The line of a process in the tree. */
+const treeLine = (page, name) => page.locator('[role=treeitem]', { has: page.locator('.what', { hasText: new RegExp(`^\\s*${name}\\s*$`) }) });
+
+/** Does something that adds lines to the tree, and waits for them. */
+async function grows(page, action) {
+  const before = await page.locator('.sizer').evaluate((sizer) => sizer.clientHeight);
+  await action();
+  await page.waitForFunction((height) => document.querySelector('.sizer').clientHeight > height, before);
+}
+
+/** A real process of this host: from its exec to its parent. */
+async function liveTree(world) {
+  const off = await whyNoKernelAudit(world);
+  if (off !== '') return void world.notes.push(`ignored: the tree of a process of this host (${off})`);
+  const { page, server } = world;
+  const live = runOwnProgram();
+  try {
+    await goto(world, `/ui/search?from=*&q=${encodeURIComponent(`process.executable:*${live.name}`)}`);
+    await refreshUntilRows(page, 1);
+    await rows(page).first().locator('.cell').first().click();
+    await page.getByRole('link', { name: 'Process tree' }).click();
+    await page.locator('[role=treeitem].focus').waitFor();
+    check((await page.locator('[role=treeitem].focus').textContent()).includes('e2e-'), 'the tree is not of the program that was run');
+    check(Number(await page.locator('[role=treeitem].focus').getAttribute('aria-level')) > 1, 'a process of this host has no ancestors');
+    await world.shot('process-tree-live');
+    const level = await page.locator('[role=treeitem].focus').getAttribute('aria-level');
+    world.notes.push(`a process of this host stands ${Number(level) - 1} levels under the top of its tree`);
+  } finally {
+    live.stop();
+  }
+  await page.goto(`${server.origin}/ui/search`);
+}
+
+/** A real container of this host, if the agent saw one. */
+async function liveContainer(world) {
+  const off = await whyNoKernelAudit(world);
+  if (off !== '') return void world.notes.push(`ignored: containers of this host (${off})`);
+  const list = await (await world.context.request.get(`${world.server.origin}/api/containers?from=now-15m`)).json();
+  const host = list.scopes.find((scope) => scope.scope === 'host');
+  check(host && host.events > 0, 'no event of this host says that it ran on the host');
+  world.notes.push(`${host.events} events on this host, ${list.containers} containers seen`);
+}
+
+/** Events as an attacker would make them; returns the name to find them by. */
+async function sendHostile(world) {
   const name = `hostile-${Date.now().toString(36)}`;
-  const me = await (await context.request.get(`${server.origin}/api/me`)).json();
-  const headers = { Origin: server.origin, 'X-Auditng-Csrf': me.csrf };
-  const made = await context.request.post(`${server.origin}/api/tokens`, { headers, data: { name, role: 'ingest' } });
-  check(made.ok(), `no token: ${made.status()} ${await made.text()}`);
-  const { id, secret } = await made.json();
   const args = ['photo\u202egpj.exe', '<img src=x onerror="window.pwned=1">', '\u001b[31mred', 'nul\u0000byte', 'zero\u200bwidth', 'A'.repeat(65_536)];
   const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, `v${i}`]));
-  const documents = args.map((arg, i) => ({ '@timestamp': new Date().toISOString(), process: { name, args: ['cat', arg] }, ...(i === 0 && { labels: many }) }));
-  const body = documents.map((document) => `{"create":{}}\n${JSON.stringify(document)}\n`).join('');
-  const answer = await context.request.post(`${server.origin}/logs-e2e-default/_bulk`, { headers: { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/x-ndjson' }, data: body });
-  const text = await answer.text();
-  check(answer.ok() && !text.includes('"errors":true'), `bulk: ${answer.status()} ${text.slice(0, 400)}`);
-  await context.request.delete(`${server.origin}/api/tokens/${id}`, { headers });
+  await send(world, 'audit', args.map((arg, i) => ({ '@timestamp': new Date().toISOString(), process: { name, args: ['cat', arg] }, ...(i === 0 && { labels: many }) })));
   return name;
 }
 

@@ -1,8 +1,8 @@
 /** The calls of docs/api.md that the page makes, each by its name. */
 import { get, send, withQuery } from './client';
 import type {
-  Agent, EventAnswer, FieldInfo, Health, Loss, Saved, SearchAnswer, SearchRequest, SessionInfo, StoreWindow, TokenInfo,
-  ValueCount,
+  Agent, ContainerFacts, ContainerList, EventAnswer, FieldInfo, Health, Loss, ProcessTree, Saved, SearchAnswer, SearchRequest, SessionInfo,
+  StoreWindow, TokenInfo, UserInfo, ValueCount,
 } from './types';
 
 export type Instant = string | number;
@@ -27,6 +27,17 @@ export type AroundBy = 'host' | 'process' | 'session';
 export const around = (id: string, by: AroundBy, seconds: number, signal?: AbortSignal): Promise<SearchAnswer> =>
   get(withQuery(`/api/events/${encodeURIComponent(id)}/around`, { by, seconds, size: 100 }), signal);
 
+export type TreeBounds = Partial<Record<'depth' | 'width' | 'nodes' | 'ancestors' | 'skip', number>>;
+
+export const processTree = (entity: string, bounds: TreeBounds, signal?: AbortSignal): Promise<ProcessTree> =>
+  get(withQuery(`/api/processes/${encodeURIComponent(entity)}/tree`, bounds), signal);
+
+export const containers = (parameters: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<ContainerList> =>
+  get(withQuery('/api/containers', parameters), signal);
+
+export const container = (id: string, signal?: AbortSignal): Promise<ContainerFacts> =>
+  get(`/api/containers/${encodeURIComponent(id)}`, signal);
+
 export const saved = (): Promise<Saved[]> => get('/api/saved');
 export const save = (search: Saved): Promise<void> => send('PUT', `/api/saved/${encodeURIComponent(search.name)}`, search);
 export const forget = (name: string): Promise<void> => send('DELETE', `/api/saved/${encodeURIComponent(name)}`);
@@ -43,6 +54,10 @@ export const tokens = (): Promise<TokenInfo[]> => get('/api/tokens');
 export const createToken = (body: { name: string; role: string; expires?: string }): Promise<{ id: string; secret: string }> =>
   send('POST', '/api/tokens', body);
 export const deleteToken = (id: string): Promise<void> => send('DELETE', `/api/tokens/${encodeURIComponent(id)}`);
+
+export const users = (): Promise<UserInfo[]> => get('/api/users');
+export const addUser = (body: { name: string; role: string; password: string }): Promise<void> => send('POST', '/api/users', body);
+export const removeUser = (name: string): Promise<void> => send('DELETE', `/api/users/${encodeURIComponent(name)}`);
 
 export function exportUrl(parameters: {
   query: string; from?: Instant | undefined; to?: Instant | undefined; format: 'csv' | 'ndjson'; columns?: string;

@@ -171,14 +171,146 @@ export interface LossTotal {
   stage: string;
   reason: string;
   agent?: string;
+  host?: string;
   count: number | null;
   unit: string;
   reports?: number;
 }
 
+export interface Hole {
+  id: string;
+  time: string | null;
+  from: string | null;
+  to: string | null;
+  stage: string;
+  reason: string;
+  agent: string;
+  host: string;
+  unit: string;
+  count: number | null;
+}
+
 export interface Loss {
   total: LossTotal[];
-  over_time: { time: string | number; count: number }[];
+  over_time: { time: string | number; count: number; reasons: Record<string, number> }[];
+  interval_ms: number;
+  holes: Hole[];
+  hole_count: number;
+}
+
+export interface ProcessPlace {
+  scope: string | null;
+  id: string | null;
+  name: string | null;
+  image: string | null;
+  tag: string | null;
+  reason: string | null;
+}
+
+export interface ProcessNode {
+  entity_id: string;
+  parent: string | null;
+  creator: string | null;
+  adopted_by: string | null;
+  known_by: 'events' | 'children';
+  pid: number | null;
+  name: string | null;
+  executable: string | null;
+  command_line: string | null;
+  cut: boolean;
+  user: { id: string | null; name: string | null; effective: string | null } | null;
+  login_user: string | null;
+  host: string | null;
+  container: ProcessPlace | null;
+  crosses: boolean;
+  start: string | null;
+  start_known: boolean;
+  end: string | null;
+  exit_code: number | null;
+  first: string | null;
+  last: string | null;
+  events: number;
+  execs: number;
+  failed_execs: number;
+  event: string | null;
+  children: { total: number; shown: number };
+}
+
+export interface ProcessTree {
+  took_ms: number;
+  focus: string;
+  ancestors: string[];
+  more_ancestors: boolean;
+  full: boolean;
+  nodes: ProcessNode[];
+  searchable_through: number;
+}
+
+export type ContainersBy = 'container' | 'image' | 'pod';
+
+export interface ContainerRow {
+  id: string | null;
+  name: string | null;
+  image: string | null;
+  tag: string | null;
+  runtime: string | null;
+  pod: string | null;
+  namespace: string | null;
+  hosts: string[];
+  host_count: number;
+  containers: number;
+  unnamed: string[];
+  pending: number;
+  first: string | null;
+  last: string | null;
+  events: number;
+  execs: number;
+  failures: number;
+  activity: number[];
+}
+
+export interface ScopeRow {
+  scope: 'host' | 'unknown' | 'none';
+  events: number;
+  execs: number;
+  failures: number;
+  first: string | null;
+  last: string | null;
+  reasons: { reason: string; count: number }[];
+  activity: number[];
+}
+
+export interface ContainerList {
+  took_ms: number;
+  now: string;
+  from_ms: number | null;
+  to_ms: number | null;
+  interval_ms: number;
+  by: ContainersBy;
+  rows: ContainerRow[];
+  total: number;
+  containers: number;
+  left_out_events: number;
+  scopes: ScopeRow[];
+  searchable_through: number;
+}
+
+export interface ContainerFacts {
+  id: string;
+  name: string | null;
+  image: string | null;
+  tag: string[];
+  runtime: string | null;
+  pod: string | null;
+  namespace: string | null;
+  seen: string | null;
+}
+
+export interface UserInfo {
+  name: string;
+  role: Role;
+  password_set?: boolean;
+  created?: string;
 }
 
 export interface StoreWindow {

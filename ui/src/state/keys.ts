@@ -41,15 +41,16 @@ function isControl(target: EventTarget | null): boolean {
 export const HELP: { group: string; keys: [string, string][] }[] = [
   {
     group: 'Anywhere',
-    keys: [['/', 'query bar'], ['t', 'live tail or search'], ['h', 'agents and health'], ['?', 'this list'], ['Esc', 'close']],
+    keys: [['/', 'query bar'], ['t', 'live tail or search'], ['n', 'containers'], ['l', 'what is lost'], ['h', 'agents and health'], ['?', 'this list'], ['Esc', 'close']],
   },
   {
     group: 'Events',
-    keys: [['j', 'next'], ['k', 'previous'], ['Enter', 'open'], ['c', 'copy the link'], ['f', 'field list']],
+    keys: [['j', 'next'], ['k', 'previous'], ['Enter', 'open'], ['P', 'process tree'], ['c', 'copy the link'], ['f', 'field list']],
   },
   {
     group: 'Time',
     keys: [['[', 'earlier'], [']', 'later'], ['-', 'wider'], ['=', 'closer'], ['.', 'refresh']],
   },
   { group: 'Live tail', keys: [['p', 'pause or resume']] },
+  { group: 'Process tree', keys: [['← →', 'close, open'], ['↑ ↓', 'move'], ['Enter', 'open, close, show more']] },
 ];

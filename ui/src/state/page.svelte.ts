@@ -19,7 +19,7 @@ class Page {
 
   /** `replace`: not a step of its own for the back button. */
   go(patch: Partial<PageState>, replace = false): void {
-    const next = { ...this.state, ...patch };
+    const next = this.#next(patch);
     const url = formatUrl(next);
     const same = url === location.pathname + location.search;
     if (!same) history[replace ? 'replaceState' : 'pushState'](null, '', url);
@@ -31,7 +31,13 @@ class Page {
   }
 
   href(patch: Partial<PageState>): string {
-    return formatUrl({ ...this.state, ...patch });
+    return formatUrl(this.#next(patch));
+  }
+
+  /** What belongs to a view alone stays behind when another one is chosen. */
+  #next(patch: Partial<PageState>): PageState {
+    const leaves = patch.view !== undefined && patch.view !== this.state.view;
+    return { ...this.state, ...(leaves && { own: {}, open: '' }), ...patch };
   }
 }
 

@@ -17,6 +17,8 @@ test('state to text and back', () => {
     { ...defaultState(), query: 'process.args:"a b&c#d" OR +x', from: 'now-7d', to: 'now-1d', zone: 'Asia/Kolkata' },
     { ...defaultState('tail'), streams: ['audit', 'health'], columns: [{ name: 'a.b', width: 99 }] },
     { ...defaultState(), from: '', sort: { field: 'process.pid', order: 'asc' }, open: '00ab-1-2', tab: 'raw' },
+    { ...defaultState('process'), own: { entity: 'ab/c+d=', at: 'x y' } },
+    { ...defaultState('containers'), own: { by: 'image', find: 'nginx', order: 'last:asc' } },
     { ...defaultState(), query: 'ünï 日本 \u202e', from: '2026-11-24T08:00:00.000Z', to: '2026-11-24T09:00:00.000Z' },
   ];
   for (const state of states) expect(parse(formatUrl(state))).toEqual(state);

@@ -6,7 +6,7 @@ import { type Column, defaultColumns, formatColumns, parseColumns } from '../eve
 import type { Range } from '../time/range';
 
 export const BASE = '/ui/';
-export const VIEWS = ['search', 'tail', 'health', 'account', 'login'] as const;
+export const VIEWS = ['search', 'tail', 'containers', 'process', 'lost', 'health', 'account', 'login'] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface PageState extends Range {
@@ -22,7 +22,13 @@ export interface PageState extends Range {
   open: string;
   /** What its panel shows. */
   tab: DetailTab;
+  /** What only one view knows, by the names of `OWN`. */
+  own: Partial<Record<Own, string>>;
 }
+
+/** `entity`: the process whose tree is shown, `at`: the chosen one in it; `by`, `find`, `order`, `skip`: a list's rows. */
+export const OWN = ['entity', 'at', 'by', 'find', 'order', 'skip'] as const;
+export type Own = (typeof OWN)[number];
 
 export const TABS = ['fields', 'raw', 'json', 'around'] as const;
 export type DetailTab = (typeof TABS)[number];
@@ -31,7 +37,7 @@ export const DEFAULT_FROM = 'now-15m';
 
 export function defaultState(view: View = 'search'): PageState {
   return {
-    view, query: '', from: DEFAULT_FROM, to: '', zone: '', streams: [], columns: defaultColumns(), sort: null, open: '', tab: 'fields',
+    view, query: '', from: DEFAULT_FROM, to: '', zone: '', streams: [], columns: defaultColumns(), sort: null, open: '', tab: 'fields', own: {},
   };
 }
 
@@ -49,6 +55,7 @@ export function parseUrl(path: string, query: string): PageState {
   state.sort = parseSort(text('sort'));
   state.open = text('open');
   state.tab = TABS.find((tab) => tab === text('tab')) ?? 'fields';
+  for (const name of OWN) if (text(name) !== '') state.own[name] = text(name);
   return state;
 }
 
@@ -67,6 +74,7 @@ export function formatUrl(state: PageState): string {
   if (state.sort) set('sort', `${state.sort.field}:${state.sort.order}`);
   set('open', state.open);
   if (state.open !== '' && state.tab !== 'fields') set('tab', state.tab);
+  for (const name of OWN) set(name, state.own[name] ?? '');
   const text = parameters.toString();
   return `${BASE}${state.view}${text === '' ? '' : `?${text}`}`;
 }

@@ -1,16 +1,8 @@
 import { expect, test } from 'vitest';
-import { forecast, lossLines } from './losses';
+import { forecast, lostIn } from './losses';
 
-test('losses add up by stage, reason and unit over the agents', () => {
-  const lines = lossLines([
-    { stage: 'kernel', reason: 'kernel-lost', unit: 'records', count: 3, agent: 'a' },
-    { stage: 'spool', reason: 'full', unit: 'events', count: 50, agent: 'b' },
-    { stage: 'kernel', reason: 'kernel-lost', unit: 'records', count: 4, agent: 'b' },
-    { stage: 'netlink', reason: 'enobufs', unit: 'reports', count: null, agent: 'b', reports: 2 },
-  ]);
-  expect(lines.map((line) => [line.stage, line.count, line.unknown, line.agents.join()])).toEqual([
-    ['spool', 50, 0, 'b'], ['kernel', 7, 0, 'a,b'], ['netlink', 0, 2, 'b'],
-  ]);
+test('losses of a stage add up over the reasons', () => {
+  expect(lostIn({ stage: 'spool', taken: 9, passed: 2, filtered: 0, lost: { full: 3, corrupt: 4 } })).toBe(7);
 });
 
 test('the forecast is words', () => {
