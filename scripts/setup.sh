@@ -12,7 +12,7 @@ what=${1:-run}
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 packages=(build-essential pkg-config ca-certificates)
-[ "$what" = test ] && packages+=(chromium podman runc containerd busybox-static zstd)
+[ "$what" = test ] && packages+=(auditd chromium podman runc containerd busybox-static zstd)
 
 missing=()
 for package in "${packages[@]}"; do

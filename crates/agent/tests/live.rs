@@ -12,6 +12,10 @@
 mod boxes;
 #[path = "live/container.rs"]
 mod container;
+#[path = "live/daemon.rs"]
+mod daemon;
+#[path = "live/flow.rs"]
+mod flow;
 #[path = "live/loss.rs"]
 mod loss;
 #[path = "live/owner.rs"]
@@ -52,8 +56,18 @@ fn main() -> ExitCode {
         ("a95_container_with_a_trap_for_a_file", container::a95_trap),
         ("a62_tiny_buffer_counts_what_it_lost", loss::tiny_buffer),
         ("a63_stopped_reader_stalls_nobody_and_counts", loss::stopped_reader),
+        ("a64_programs_wait_and_nothing_is_lost", flow::block),
+        ("a65_what_is_taken_is_passed_filtered_or_lost", flow::sums),
+        ("captured_datagrams_replay_to_the_same_events", flow::capture),
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
         ("a61_who_asks_for_our_socket_does_not_get_it", owner::asked),
+        ("a60_a61_auditd_first_then_killed", daemon::auditd_first),
+        ("a61_auditd_later_does_not_get_our_socket", daemon::auditd_later),
+        ("a60_the_second_of_two_agents_reads_along_and_follows", daemon::two_agents),
+        ("forgotten_by_the_kernel_and_registered_again", daemon::forgotten),
+        ("switched_off_by_another_is_told", daemon::switched_off),
+        ("a69_without_rights_one_sentence_says_what_to_add", daemon::without_rights),
+        ("a69_without_the_subsystem_it_says_so", daemon::without_audit),
         ("a66_restored_after_stop", owner::restored_after_stop),
         ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
         ("built_in_rules_are_all_taken", owner::built_in_rules),
@@ -69,6 +83,8 @@ fn main() -> ExitCode {
     let needs = |name: &str| match name {
         name if name.contains("container") => boxes::missing,
         name if name.contains("golden") => rules::no_goldens,
+        name if name.contains("auditd") => daemon::no_auditd,
+        name if name.contains("subsystem") => daemon::no_python,
         _ => || None,
     };
     let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));

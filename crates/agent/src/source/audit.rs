@@ -26,6 +26,7 @@
 //! }
 //! ```
 
+mod capture;
 pub mod control;
 pub mod doctor;
 mod go_audit;
@@ -34,6 +35,7 @@ pub mod load;
 mod parse;
 mod queue;
 mod receive;
+mod rights;
 pub mod rules;
 mod shared;
 pub mod state;
@@ -41,12 +43,14 @@ pub mod state;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use audit::reassemble::Limits;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::clock::Clock;
-use crate::config::Bytes;
+use crate::config::{Bytes, Span};
 use crate::enrich::{self, Enricher};
 use crate::filter::{Chain, Filter};
 use crate::health::{Health, State};
@@ -86,6 +90,50 @@ pub struct Config {
     pub self_exclude: bool,
     /// `event.original` holds the raw records.
     pub keep_original: bool,
+    /// A file that all datagrams are written to, for a later replay; absent: none.
+    pub capture: Option<PathBuf>,
+    /// Most bytes of that file.
+    pub capture_bytes: Bytes,
+    /// How records are put together to events.
+    pub reassemble: Reassemble,
+}
+
+/// The keys of `[source.audit.reassemble]`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reassemble {
+    /// Events that may be open at a time.
+    pub groups: usize,
+    /// Memory of open events.
+    pub bytes: Bytes,
+    /// An event whose end does not come is closed after this.
+    pub timeout: Span,
+    /// After the record that usually is the last one, so many others may come first ...
+    pub grace_records: u64,
+    /// ... or so long.
+    pub grace: Span,
+}
+
+impl Default for Reassemble {
+    fn default() -> Self {
+        let Limits { groups, bytes, timeout_ms, grace_records, grace_ms, .. } = Limits::default();
+        let span = |ms: i64| Span(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+        Self { groups, bytes: Bytes(bytes as u64), timeout: span(timeout_ms), grace_records, grace: span(grace_ms) }
+    }
+}
+
+impl Reassemble {
+    fn limits(&self) -> Limits {
+        let ms = |span: Span| i64::try_from(span.0.as_millis()).unwrap_or(i64::MAX);
+        Limits {
+            groups: self.groups.max(1),
+            bytes: usize::try_from(self.bytes.0).unwrap_or(usize::MAX),
+            grace_records: self.grace_records,
+            grace_ms: ms(self.grace),
+            timeout_ms: ms(self.timeout),
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for Config {
@@ -101,6 +149,9 @@ impl Default for Config {
             failure: None,
             self_exclude: true,
             keep_original: true,
+            capture: None,
+            capture_bytes: Bytes(256 << 20),
+            reassemble: Reassemble::default(),
         }
     }
 }
@@ -258,7 +309,7 @@ impl Audit {
         }
         let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?;
         let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
-        let receiver = Receiver::new(Arc::clone(&shared), health.stage("netlink"));
+        let receiver = Receiver::new(Arc::clone(&shared), health);
         let stop = Arc::clone(&shared);
         let threads = vec![
             spawn("audit-parse", move || parser.run())?,

@@ -127,6 +127,17 @@ impl Proc {
         String::from_utf8_lossy(&bytes).split_whitespace().map(str::to_owned).collect()
     }
 
+    /// Jiffies in a second, `CONFIG_HZ` of the running kernel; the kernel does not tell it otherwise. Debian's own where its
+    /// configuration is not at hand.
+    #[must_use]
+    pub fn jiffies_per_second(&self) -> u64 {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let config = read(Path::new(&format!("/boot/config-{release}")), 1 << 20).unwrap_or_default();
+        let config = String::from_utf8_lossy(&config).into_owned();
+        let hz = config.lines().find_map(|line| line.strip_prefix("CONFIG_HZ=")?.parse().ok());
+        hz.filter(|hz| *hz > 0).unwrap_or(250)
+    }
+
     /// The effective capabilities of this process.
     #[must_use]
     pub fn own_capabilities(&self) -> Option<u64> {

@@ -27,6 +27,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("owner", []) => owner(),
         ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),
+        ("state", [state]) => health(state),
         ("source", [rules, state, rcvbuf]) => source(rules, state, number(rcvbuf)),
         other => panic!("no such role: {other:?}"),
     }
@@ -146,6 +147,16 @@ fn source(rules: &str, state: &str, rcvbuf: usize) {
     let lost: BTreeMap<&str, u64> = health.snapshot().counters.iter().flat_map(|stage| stage.lost.clone()).collect();
     let tally = tally.0.lock().unwrap();
     say(&serde_json::json!({ "serials": tally.0, "storm": tally.1, "lost": lost }).to_string());
+}
+
+/// A source that says how it is doing, and ends.
+fn health(state: &str) {
+    let health = Arc::new(Health::default());
+    let audit = Audit::new(Config::default(), Rules::default(), state.into(), Clock::system());
+    let running = Box::new(audit).start(Arc::new(Tally::default()) as Arc<dyn Sink>, Arc::clone(&health));
+    let report = health.source("audit").report();
+    say(&serde_json::json!({ "state": report.state, "reason": report.reason }).to_string());
+    assert!(running.stop().join(Instant::now() + Duration::from_secs(20)));
 }
 
 /// A sink that counts.

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use agent::clock::Clock;
 use agent::enrich;
+use agent::filter::Filter;
 use agent::health::{Health, State};
 use agent::intake::{Refused, Running, Sink, Source};
 use agent::source::audit::kernel::{Kernel, Live};
 use agent::source::audit::state::Values;
 use agent::source::audit::{Audit, Config, Rules};
 use agent::sys::proc::Proc;
+use agent::sys::wake::Wake;
 use audit::netlink::Status;
 use schema::{Event, Field, Lane, Value, field};
 
@@ -98,26 +100,36 @@ impl Stand {
 
     pub(crate) fn source_with(&self, rules: &[&str], config: Config, sink: Arc<Collect>) -> Started {
         let files = if rules == BUILT_IN { Vec::new() } else { vec![self.rules(rules)] };
-        self.start(Rules { files, ..Rules::default() }, config, sink)
+        self.start(Rules { files, ..Rules::default() }, config, sink, Vec::new())
+    }
+
+    pub(crate) fn source_filtered(
+        &self,
+        rules: &[&str],
+        config: Config,
+        sink: Arc<Collect>,
+        filters: Vec<Filter>,
+    ) -> Started {
+        self.start(Rules { files: vec![self.rules(rules)], ..Rules::default() }, config, sink, filters)
     }
 
     pub(crate) fn source_of(&self, rules: Rules) -> Started {
-        self.start(rules, Config::default(), Arc::new(Collect::default()))
+        self.start(rules, Config::default(), Arc::new(Collect::default()), Vec::new())
     }
 
     /// A source that knows other runtimes than the usual ones.
     pub(crate) fn source_among(&self, rules: &[&str], context: enrich::Config, sink: Arc<Collect>) -> Started {
         let rules = Rules { files: vec![self.rules(rules)], ..Rules::default() };
-        self.start_among(rules, Config::default(), context, sink)
+        self.launch(rules, Config::default(), sink, |audit| audit.with_context(context))
     }
 
-    fn start(&self, rules: Rules, config: Config, sink: Arc<Collect>) -> Started {
-        self.start_among(rules, config, enrich::Config::default(), sink)
+    fn start(&self, rules: Rules, config: Config, sink: Arc<Collect>, filters: Vec<Filter>) -> Started {
+        self.launch(rules, config, sink, |audit| audit.filtered(filters))
     }
 
-    fn start_among(&self, rules: Rules, config: Config, context: enrich::Config, sink: Arc<Collect>) -> Started {
+    fn launch(&self, rules: Rules, config: Config, sink: Arc<Collect>, with: impl FnOnce(Audit) -> Audit) -> Started {
         let health = Arc::new(Health::default());
-        let source = Audit::new(config, rules, self.state(), Clock::system()).with_context(context);
+        let source = with(Audit::new(config, rules, self.state(), Clock::system()));
         let running = Box::new(source).start(Arc::clone(&sink) as Arc<dyn Sink>, Arc::clone(&health));
         Started { running: Some(running), sink, health }
     }
@@ -185,12 +197,17 @@ pub(crate) struct Collect {
     log: Option<PathBuf>,
     /// Keeps only these.
     only: Option<fn(&Event) -> bool>,
+    pause: Duration,
 }
 
 impl Sink for Collect {
     fn put(&self, event: &mut Event, _: Lane, _: Duration) -> Result<(), Refused> {
         if self.only.is_some_and(|keeps| !keeps(event)) {
             return Ok(());
+        }
+        if !self.pause.is_zero() {
+            // A disk that takes its time.
+            Wake::new().unwrap().wait(&[], self.pause).unwrap();
         }
         if let Some(log) = &self.log {
             std::fs::write(log, event.to_json()).unwrap();
@@ -208,6 +225,11 @@ impl Collect {
 
     pub(crate) fn logging(log: PathBuf) -> Self {
         Self { log: Some(log), ..Self::default() }
+    }
+
+    /// Takes so long for each event.
+    pub(crate) fn slow(pause: Duration) -> Self {
+        Self { pause, ..Self::default() }
     }
 
     /// The first event that fits, now or later.
@@ -248,6 +270,20 @@ impl Role {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--role", name]).args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
         Self(command.spawn().unwrap())
+    }
+
+    /// As [`Self::start`], below a program that changes what it may do and ends by starting it.
+    pub(crate) fn start_below(wrapper: &[&str], name: &str, words: &[&str]) -> Self {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(std::env::current_exe().unwrap()).args(["--role", name]).args(words);
+        Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// As [`Self::start`], and waits until it says `ready`.
+    pub(crate) fn start_ready(name: &str, words: &[&str]) -> Self {
+        let mut role = Self::start(name, words);
+        assert_eq!(role.line(), "ready\n");
+        role
     }
 
     pub(crate) fn pid(&self) -> u32 {

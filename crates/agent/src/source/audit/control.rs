@@ -26,6 +26,7 @@ use tracing::{info, warn};
 
 use super::kernel::{Kernel, KernelError};
 use super::load::{self, LoadError, Outcome, Ownership, Wanted};
+use super::rights;
 use super::rules::machine;
 use super::state::{State, StateFile, Values, WriteError};
 use super::{Choice, Overload};
@@ -128,6 +129,17 @@ impl<K: Kernel> Control<K> {
         &self.waiting
     }
 
+    /// The kernel records nothing, although we would read it.
+    pub fn is_switched_off(&self) -> bool {
+        let reads = matches!(self.mode, Mode::Unicast | Mode::Multicast { .. });
+        reads && self.last.as_ref().is_some_and(|(status, _)| status.enabled == 0)
+    }
+
+    /// What the reader of the copy lacks, if it is that.
+    pub fn copy_lacks(&self) -> Option<String> {
+        rights::for_copy(&self.proc)
+    }
+
     /// The last status that the kernel told.
     pub fn status(&self) -> Option<&Status> {
         self.last.as_ref().map(|(status, _)| status)
@@ -144,6 +156,9 @@ impl<K: Kernel> Control<K> {
             self.repair(&left);
         }
         self.mode = self.decide(now);
+        if let Ok(status) = self.kernel.status() {
+            self.last = Some((status, now));
+        }
         self.announce();
         &self.mode
     }
@@ -269,7 +284,8 @@ impl<K: Kernel> Control<K> {
                 self.own_or_read(&status)
             }
             Err(error) if error.denied() => {
-                self.read_only("CAP_AUDIT_CONTROL in the host's user and pid namespace is missing, so audit rules and losses are not ours to see")
+                let why = rights::for_control(&self.proc).unwrap_or_else(|| chain(&error));
+                self.read_only(&why)
             }
             Err(error) => Mode::Off { why: chain(&error) },
         }
@@ -321,6 +337,14 @@ impl<K: Kernel> Control<K> {
         }
         if self.kernel.status()?.pid != self.pid {
             return Ok(());
+        }
+        let wait = changes.or(there).backlog_wait_time;
+        if self.plan.overload == Overload::Block && wait == Some(0) {
+            self.note(
+                "overload is \"block\", but backlog_wait_time is 0 in this kernel: programs do not wait; set \
+                 source.audit.backlog_wait_time (15000 is 60 s where a second has 250 jiffies)"
+                    .to_owned(),
+            );
         }
         let whole = self.load_rules(status.locked());
         if !status.locked() {

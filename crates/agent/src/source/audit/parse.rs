@@ -16,11 +16,12 @@ use schema::{Event, Timestamp, field};
 use tracing::{debug, warn};
 
 use super::Origin;
+use super::capture::Capture;
 use super::queue::{Batch, Item, Taken};
 use super::shared::Shared;
 use crate::enrich::{Enricher, user::Users};
 use crate::filter::{self, Chain, Verdict};
-use crate::health::{Counters, Health};
+use crate::health::{Counters, Figure, Health};
 use crate::intake::{Refused, Sink};
 
 /// A silent stream is looked at this often, so that its last event leaves in time.
@@ -36,6 +37,8 @@ pub(super) struct Parser {
     records: Arc<Counters>,
     events: Arc<Counters>,
     totals: Totals,
+    figures: Figures,
+    capture: Option<Capture>,
     /// The newest serial of a predecessor in this boot, until the first of ours is known.
     before: Option<u32>,
     kernel: Arc<Counters>,
@@ -64,9 +67,10 @@ impl Parser {
         before: Option<u32>,
     ) -> Self {
         let keep = shared.config.keep_original;
+        let capture = Capture::of(&shared.config);
         let original = keep || filters.needs_original();
         let normalize = normalize::Options { original, provider: Origin::Unicast.name() };
-        let options = Options { normalize, ..Options::default() };
+        let options = Options { limits: shared.config.reassemble.limits(), normalize };
         let out = Out {
             shared: Arc::clone(&shared),
             enricher,
@@ -85,6 +89,8 @@ impl Parser {
             records: health.stage("decode"),
             events: health.stage("reassemble"),
             totals: Totals::default(),
+            figures: Figures::new(health),
+            capture,
             before,
             kernel: health.stage("kernel"),
         }
@@ -109,12 +115,16 @@ impl Parser {
 
     fn take(&mut self, item: &Item<'_>) {
         self.records.taken(1);
+        if let Some(capture) = &mut self.capture {
+            capture.add(item.frame);
+        }
         match netlink::decode(item.frame) {
             Ok(Frame::Record(kind, text)) => self.record(kind, text, item),
             Ok(Frame::Replace { asker }) => {
                 self.records.passed(1);
                 let asker = self.out.enricher.describe(asker);
                 warn!(asker, "another process asked for the audit socket; it stays ours");
+                self.shared.asked_by(asker);
             }
             Ok(other) => {
                 self.records.passed(1);
@@ -152,6 +162,9 @@ impl Parser {
         let now = self.shared.clock.wall();
         self.pipeline.tick(now, &self.users, &mut |event| self.out.deliver(event));
         self.account();
+        if let Some(capture) = &mut self.capture {
+            capture.flush();
+        }
         self.users.refresh(now);
         self.out.tick(now);
     }
@@ -165,7 +178,34 @@ impl Parser {
         let now = self.pipeline.counters();
         self.events.taken(now.events - self.totals.events);
         self.events.passed(now.events - self.totals.events);
+        self.figures.set(&now);
         self.totals = now;
+    }
+}
+
+/// What the pipeline counted, by the names of metrics.
+struct Figures {
+    events: Arc<Figure>,
+    incomplete: Arc<Figure>,
+    late: Arc<Figure>,
+    unparsed: Arc<Figure>,
+}
+
+impl Figures {
+    fn new(health: &Health) -> Self {
+        Self {
+            events: health.figure("auditng_audit_events_total"),
+            incomplete: health.figure("auditng_audit_incomplete_total"),
+            late: health.figure("auditng_audit_late_total"),
+            unparsed: health.figure("auditng_audit_unparsed_total"),
+        }
+    }
+
+    fn set(&self, totals: &Totals) {
+        self.events.set(totals.events);
+        self.incomplete.set(totals.incomplete);
+        self.late.set(totals.late);
+        self.unparsed.set(totals.unparsed);
     }
 }
 

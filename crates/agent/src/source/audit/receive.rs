@@ -17,7 +17,7 @@ use tracing::error;
 
 use super::shared::{Orders, Shared};
 use super::{Origin, Overload};
-use crate::health::Counters;
+use crate::health::{Counters, Figure, Health};
 use crate::sys::netlink::{Arena, Received, Socket};
 
 /// A wait without news; orders come by the wake, so this is only a safety net.
@@ -32,11 +32,18 @@ pub(super) struct Receiver {
     overlap: Overlap,
     /// Datagrams of the registered socket that are no answers to requests.
     owned_records: u64,
+    /// Datagrams by [`Origin`].
+    by_socket: [Arc<Figure>; 2],
 }
 
 impl Receiver {
-    pub(super) fn new(shared: Arc<Shared>, counters: Arc<Counters>) -> Self {
-        Self { shared, counters, arena: Arena::default(), overlap: Overlap::default(), owned_records: 0 }
+    pub(super) fn new(shared: Arc<Shared>, health: &Health) -> Self {
+        let by_socket = [
+            health.figure("auditng_audit_records_total{socket=\"unicast\"}"),
+            health.figure("auditng_audit_records_total{socket=\"multicast\"}"),
+        ];
+        let counters = health.stage("netlink");
+        Self { shared, counters, arena: Arena::default(), overlap: Overlap::default(), owned_records: 0, by_socket }
     }
 
     /// Until the order to end.
@@ -115,6 +122,7 @@ impl Receiver {
             self.owned_records += self.arena.frames().filter(|frame| is_record(frame.bytes)).count() as u64;
         }
         self.counters.taken(news.len() as u64);
+        self.by_socket[origin as usize].add(news.len() as u64);
         let passed = self.enqueue(&news, origin, now);
         self.counters.passed(passed as u64);
         if passed < news.len() {

@@ -11,9 +11,10 @@ use super::control::{Control, Mode};
 use super::kernel::Kernel;
 use super::queue::Queue;
 use crate::clock::Clock;
-use crate::health::{self, Health, State};
+use crate::health::{self, Figure, Health, State};
 use crate::intake::Stop;
 use crate::sys::netlink::{Granted, Group, Socket};
+use crate::sys::proc::Proc;
 use crate::sys::wake::Wake;
 
 /// How often the status is polled.
@@ -25,6 +26,9 @@ const DRAIN: Duration = Duration::from_millis(700);
 /// The same for the few records that putting values back makes.
 const LAST_SILENCE: Duration = Duration::from_millis(20);
 const LAST_DRAIN: Duration = Duration::from_millis(200);
+
+/// Somebody else did that, and who wants audit off is not fought.
+const SWITCHED_OFF: &str = "audit is switched off (enabled 0), so nothing is recorded; auditctl -e 1 switches it on";
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -47,6 +51,21 @@ pub(super) struct Shared {
     health: Arc<health::Source>,
     granted: Granted,
     problems: Mutex<Vec<String>>,
+    /// Who asked last for the socket that is ours, for people.
+    asker: Mutex<Option<String>>,
+    figures: Figures,
+}
+
+/// The kernel's side in numbers.
+#[derive(Debug)]
+struct Figures {
+    backlog: Arc<Figure>,
+    backlog_limit: Arc<Figure>,
+    waited: Arc<Figure>,
+    enabled: Arc<Figure>,
+    owner: Arc<Figure>,
+    /// Jiffies in a second.
+    hz: u64,
 }
 
 /// What `audit-control` wants of `audit-recv`.
@@ -80,6 +99,8 @@ impl Shared {
             health: health.source("audit"),
             granted,
             problems: Mutex::default(),
+            asker: Mutex::default(),
+            figures: Figures::new(health),
         })
     }
 
@@ -91,20 +112,19 @@ impl Shared {
 
     /// Lets `audit-recv` read what the mode says, and tells the health page.
     pub(super) fn follow<K: Kernel>(&self, control: &Control<K>) {
+        let off = if control.is_switched_off() { format!("; {SWITCHED_OFF}") } else { String::new() };
         let (unicast, multicast, (state, why)) = match control.mode() {
             Mode::Unicast => (true, None, self.own_health(control)),
-            Mode::Multicast { why } => match self.open_copy() {
-                Ok(copy) => (false, Some(copy), (State::Degraded, format!("reads the multicast copy: {why}"))),
-                Err(error) => (
-                    false,
-                    None,
-                    (
-                        State::Off,
-                        format!(
-                            "{why}, and the multicast copy needs CAP_AUDIT_READ and the host's network namespace: {error}"
-                        ),
-                    ),
-                ),
+            Mode::Multicast { why } => match (self.open_copy(), control.copy_lacks()) {
+                (Ok(copy), None) => {
+                    (false, Some(copy), (State::Degraded, format!("reads the multicast copy: {why}{off}")))
+                }
+                // Its socket opens, and stays silent for ever.
+                (Ok(_), Some(lack)) => (false, None, (State::Off, format!("{why}; no multicast copy either: {lack}"))),
+                (Err(error), lack) => {
+                    let lack = lack.unwrap_or_else(|| error.to_string());
+                    (false, None, (State::Off, format!("{why}; no multicast copy either: {lack}")))
+                }
             },
             Mode::Off { why } => (false, None, (State::Off, why.clone())),
         };
@@ -126,9 +146,15 @@ impl Shared {
             let bytes = self.granted.bytes;
             notes.push(format!("the receive buffer is only {bytes} bytes because CAP_NET_ADMIN is missing"));
         }
+        if control.is_switched_off() {
+            notes.push(SWITCHED_OFF.to_owned());
+        }
         let state = if notes.is_empty() { State::On } else { State::Degraded };
         let waiting = control.waiting().len();
         notes.extend_from_slice(control.remarks());
+        if let Some(asker) = &*lock(&self.asker) {
+            notes.push(format!("{asker} asked for the audit socket; it stays ours"));
+        }
         if waiting > 0 {
             notes.push(format!("{waiting} rules wait for folders that do not exist here"));
         }
@@ -146,6 +172,11 @@ impl Shared {
 
     pub(super) fn orders(&self) -> Orders {
         lock(&self.orders).clone()
+    }
+
+    /// Another process wanted the socket. Told at the next look of `audit-control`.
+    pub(super) fn asked_by(&self, asker: String) {
+        *lock(&self.asker) = Some(asker);
     }
 
     /// The registered socket speaks: the copy is no longer needed.
@@ -199,16 +230,46 @@ impl Shared {
     }
 }
 
+impl Figures {
+    fn new(health: &Health) -> Self {
+        Self {
+            backlog: health.figure("auditng_audit_backlog_records"),
+            backlog_limit: health.figure("auditng_audit_backlog_limit_records"),
+            waited: health.figure("auditng_audit_wait_seconds_total"),
+            enabled: health.figure("auditng_audit_enabled"),
+            owner: health.figure("auditng_audit_owner_pid"),
+            hz: Proc::default().jiffies_per_second(),
+        }
+    }
+
+    fn set<K: Kernel>(&self, control: &Control<K>) {
+        if let Some(status) = control.status() {
+            self.backlog.set(status.backlog.into());
+            self.backlog_limit.set(status.backlog_limit.into());
+            self.waited.set(u64::from(status.backlog_wait_time_actual.unwrap_or(0)) / self.hz);
+            self.enabled.set(status.enabled.into());
+            self.owner.set(status.pid.into());
+        }
+    }
+}
+
 /// The loop of `audit-control`: polls until told to stop, then puts everything back.
 pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
+    let told = |control: &Control<K>| {
+        let asker = lock(&shared.asker).clone();
+        (control.mode().clone(), control.notes().len(), control.waiting().len(), control.is_switched_off(), asker)
+    };
+    let mut before = told(&control);
     while !shared.stop.wait(POLL) {
-        let before = (control.mode().clone(), control.notes().len(), control.waiting().len());
         control.poll(shared.clock.wall());
         if let Some(serial) = shared.newest() {
             control.saw(serial);
         }
-        if before != (control.mode().clone(), control.notes().len(), control.waiting().len()) {
+        shared.figures.set(&control);
+        let now = told(&control);
+        if before != now {
             shared.follow(&control);
+            before = now;
         }
     }
     if control.switch_off() {

@@ -161,6 +161,9 @@ fn without_the_capability_the_copy_is_read() {
     let stand = Stand::new();
     stand.fake.0.borrow_mut().denied = true;
     let mut control = stand.control(plan());
+    let proc = stand.folder.path().join("proc/self");
+    std::fs::create_dir_all(&proc).unwrap();
+    std::fs::write(proc.join("status"), "CapEff:\t0000000000000000\n").unwrap();
     let Mode::Multicast { why } = control.begin(at(1)) else { panic!("{:?}", control.mode()) };
     assert!(why.contains("CAP_AUDIT_CONTROL"), "{why}");
 }
@@ -295,6 +298,61 @@ fn somebody_elses_equal_rule_is_not_ours_to_delete() {
     control.begin(at(1));
     end(&mut control);
     assert_eq!(stand.rules(), [bytes(1)]);
+}
+
+#[test]
+fn who_wants_programs_to_wait_is_told_that_they_do_not() {
+    let stand = Stand::new();
+    stand.fake.0.borrow_mut().status.backlog_wait_time = Some(0);
+    let values = Values { backlog_wait_time: None, ..plan().values };
+    let block = || Plan { overload: Overload::Block, values, ..plan() };
+    let mut control = stand.control(block());
+    control.begin(at(1));
+    assert!(control.notes()[0].contains("backlog_wait_time"), "{:?}", control.notes());
+    end(&mut control);
+    stand.fake.0.borrow_mut().status.backlog_wait_time = Some(15_000);
+    let mut control = stand.control(block());
+    control.begin(at(1));
+    assert_eq!(control.notes(), [""; 0]);
+}
+
+#[test]
+fn audit_that_somebody_switches_off_is_told_and_not_switched_on() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    assert!(!control.is_switched_off());
+    stand.fake.0.borrow_mut().status.enabled = 0;
+    control.poll(at(2));
+    assert!(control.is_switched_off());
+    assert_eq!(stand.status().enabled, 0);
+}
+
+#[test]
+fn a79_rules_are_locked_only_when_the_kernel_shows_those_wanted() {
+    let stand = Stand::new();
+    let lock = || Plan { lock: true, ..plan() };
+    stand.fake.0.borrow_mut().refused_rule = Some(bytes(1));
+    let mut control = stand.control(lock());
+    control.begin(at(1));
+    assert_eq!(stand.status().enabled, 1);
+    assert!(control.notes().iter().any(|note| note.contains("not locked")), "{:?}", control.notes());
+    end(&mut control);
+    stand.fake.0.borrow_mut().refused_rule = None;
+    let mut control = stand.control(lock());
+    assert_eq!(control.begin(at(2)), &Mode::Unicast);
+    assert_eq!((stand.status().enabled, control.notes()), (2, &[][..]));
+    // Nothing can be put back, and nothing is tried.
+    let changes = stand.fake.0.borrow().changes;
+    end(&mut control);
+    assert_eq!((stand.fake.0.borrow().changes, stand.rules().len()), (changes, 3));
+    // The next start finds its rules: locked, and as wanted but for the exception of the process before.
+    let mut next = stand.control(plan());
+    next.begin(at(3));
+    assert_eq!((next.notes(), next.mode()), (&[][..], &Mode::Unicast));
+    let mut other = stand.control(Plan { rules: vec![rule(3)], ..plan() });
+    other.begin(at(4));
+    assert!(other.notes()[0].contains("reboot"), "{:?}", other.notes());
 }
 
 #[test]
