@@ -8,8 +8,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
 
+#[path = "live/beside.rs"]
+mod beside;
 #[path = "live/boxes.rs"]
 mod boxes;
+#[path = "live/burst.rs"]
+mod burst;
 #[path = "live/container.rs"]
 mod container;
 #[path = "live/daemon.rs"]
@@ -59,6 +63,8 @@ fn main() -> ExitCode {
         ("a64_programs_wait_and_nothing_is_lost", flow::block),
         ("a65_what_is_taken_is_passed_filtered_or_lost", flow::sums),
         ("captured_datagrams_replay_to_the_same_events", flow::capture),
+        ("a65_burst_and_the_kernels_queue_full", burst::kernel_queue_full),
+        ("a65_burst_and_our_queue_full", burst::own_queue_full),
         ("a60_a61_other_owner_is_left_alone_and_followed", owner::other_owner),
         ("a61_who_asks_for_our_socket_does_not_get_it", owner::asked),
         ("a60_a61_auditd_first_then_killed", daemon::auditd_first),

@@ -167,10 +167,13 @@ impl Reassembler {
         self.counters.records += 1;
         self.expire(now);
         let key = Key { node: self.node(record.node), stamp: record.stamp };
-        if self.last.is_none_or(|(last, _)| last != key) {
+        let state = self.state(key);
+        // An end without a beginning: all else of that event is lost, so its serial is not taken as seen.
+        let lone_end = record.kind == kind::EOE && state.is_none();
+        if !lone_end && self.last.is_none_or(|(last, _)| last != key) {
             self.note_serial(key, record.kind, now);
         }
-        match self.state(key) {
+        match state {
             Some(State::Open(slot)) => self.add(slot, record, now),
             Some(State::Closed) if record.kind == kind::EOE => self.counters.stray_eoe += 1,
             Some(State::Closed) => self.late(record),

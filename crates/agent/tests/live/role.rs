@@ -24,6 +24,8 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("files", [folder]) => files(Path::new(folder)),
         ("connect", [address]) => drop(TcpStream::connect(address).unwrap()),
         ("storm", [folder, count, per_second]) => storm(Path::new(folder), number(count), number(per_second)),
+        ("burst", [folder, calls]) => super::burst::work(Path::new(folder), number(calls)),
+        ("beside", [agent, calls]) => super::beside::compare(Path::new(agent), number(calls)),
         ("owner", []) => owner(),
         ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),
@@ -37,7 +39,7 @@ fn number(word: &str) -> usize {
     word.parse().unwrap()
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").unwrap();
     out.flush().unwrap();

@@ -89,6 +89,17 @@ fn the_node_is_known_wherever_its_record_lies() {
 }
 
 #[test]
+fn an_end_alone_does_not_hide_that_its_event_was_lost() {
+    let mut reassembler = Reassembler::new(Limits::default());
+    for line in ["CWD msg=audit(1.000:7): cwd=\"/\"", "EOE msg=audit(1.000:8): ", "CWD msg=audit(1.000:9): cwd=\"/\""] {
+        push(&mut reassembler, &format!("type={line}"), 0);
+    }
+    reassembler.finish();
+    assert_eq!(closed(&mut reassembler), [7, 9]);
+    assert_eq!((reassembler.counters().lost, reassembler.counters().stray_eoe), (1, 1));
+}
+
+#[test]
 fn keys_are_forgotten_after_4096_others() {
     let mut reassembler = Reassembler::new(Limits::default());
     let line = |serial: u32| format!("type=USER msg=audit(1.000:{serial}): op=a");
