@@ -18,8 +18,6 @@ use super::burst::{Done, EXECS, KEY, OPENS, burst, stat, workplace};
 use super::role::say;
 use super::stand::{Stand, has, status, tagged, text};
 
-/// Of everyone, in turn; the best counts.
-const ROUNDS: usize = 3;
 /// A reader that is this long without work has read everything.
 const QUIET: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -58,9 +56,9 @@ struct Shown {
     reported: BTreeMap<String, u64>,
 }
 
-/// Says one line of JSON a round.
-pub(crate) fn compare(agent: &Path, calls: usize) {
-    for _ in 0..ROUNDS {
+/// Everyone in turn, `rounds` times; says a line of JSON of each.
+pub(crate) fn compare(agent: &Path, calls: usize, rounds: usize) {
+    for _ in 0..rounds {
         for reader in [Reader::Nobody, Reader::Auditd, Reader::Agent("count"), Reader::Agent("block")] {
             say(&serde_json::to_string(&round(reader, agent, calls)).unwrap());
         }

@@ -126,7 +126,7 @@ impl Seen {
         if tagged(event, KEY) {
             let is_exec = event.str(field::AUDITNG_SYSCALL_NAME) == Some("execve");
             *self.whole.entry((is_exec, types.len() as u64)).or_default() += 1;
-        } else if !has("SYSCALL") && ["EXECVE", "CWD", "PATH", "PROCTITLE"].into_iter().any(has) {
+        } else if !has("SYSCALL") && ["BPRM_FCAPS", "EXECVE", "CWD", "PATH", "PROCTITLE"].into_iter().any(has) {
             self.headless += 1;
         }
     }

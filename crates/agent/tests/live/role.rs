@@ -25,7 +25,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("connect", [address]) => drop(TcpStream::connect(address).unwrap()),
         ("storm", [folder, count, per_second]) => storm(Path::new(folder), number(count), number(per_second)),
         ("burst", [folder, calls]) => super::burst::work(Path::new(folder), number(calls)),
-        ("beside", [agent, calls]) => super::beside::compare(Path::new(agent), number(calls)),
+        ("beside", [agent, calls, rounds]) => super::beside::compare(Path::new(agent), number(calls), number(rounds)),
         ("owner", []) => owner(),
         ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),

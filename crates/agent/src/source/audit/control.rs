@@ -176,6 +176,7 @@ impl<K: Kernel> Control<K> {
             (Mode::Multicast { .. } | Mode::Off { .. }, _) => self.ask_again(now),
         }
         if let Ok(status) = self.kernel.status() {
+            self.account(&status, now);
             self.last = Some((status, now));
         }
         if self.mode != before {
@@ -500,9 +501,10 @@ impl<K: Kernel> Control<K> {
     }
 
     /// Records that the kernel could not keep since the last look. `lost` wraps, so it is read by difference.
-    fn account(&self, status: &Status, now: Timestamp) {
-        let Some((before, since)) = self.last else { return };
-        let lost = status.lost.wrapping_sub(before.lost);
+    fn account(&mut self, status: &Status, now: Timestamp) {
+        let Some((before, since)) = &mut self.last else { return };
+        let (lost, since) = (status.lost.wrapping_sub(before.lost), *since);
+        before.lost = status.lost;
         // A smaller counter is somebody's reset (auditctl --reset-lost), not a wrap: four billion losses take hours.
         if lost > 0 && lost < u32::MAX / 2 {
             self.counters.lost_between("kernel-lost", Unit::Records, u64::from(lost), (since, now));

@@ -194,6 +194,17 @@ fn a_socket_taken_meanwhile_is_not_taken_back() {
 }
 
 #[test]
+fn no_loss_falls_between_two_looks() {
+    let stand = Stand::new();
+    let mut control = stand.control(plan());
+    control.begin(at(1));
+    let before = control.status().unwrap().lost;
+    stand.fake.0.borrow_mut().losing = 7;
+    (2..5).for_each(|second| drop(control.poll(at(second)).clone()));
+    assert_eq!(stand.lost("kernel-lost"), u64::from(control.status().unwrap().lost - before));
+}
+
+#[test]
 fn lost_is_counted_by_difference_over_its_wrap_and_not_over_a_reset() {
     let stand = Stand::new();
     stand.fake.0.borrow_mut().status.lost = u32::MAX - 1;

@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) left: Option<usize>,
     /// The owner's socket is closed, and no record has told the kernel so.
     pub(crate) dead: bool,
+    /// So many records are lost between any two looks at the status.
+    pub(crate) losing: u32,
 }
 
 impl Inner {
@@ -46,7 +48,8 @@ fn refusal(what: &'static str, errno: i32) -> KernelError {
 
 impl Kernel for Fake {
     fn status(&mut self) -> Result<Status, KernelError> {
-        let inner = self.0.borrow();
+        let mut inner = self.0.borrow_mut();
+        inner.status.lost = inner.status.lost.wrapping_add(inner.losing);
         if inner.denied { Err(refusal("tell", libc::EPERM)) } else { Ok(inner.status) }
     }
 
