@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod browser;
+mod burst;
 mod demo;
 mod load;
 mod peers;
@@ -34,6 +35,8 @@ enum Chore {
     },
     /// Recorded logs through our decoder and a peer's, side by side.
     Peers(peers::Peers),
+    /// A burst of execs and opens without audit, under auditd and under our agent, as root: who slows it down, what arrives.
+    Burst(burst::Burst),
     /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
     Load(load::Load),
 }
@@ -47,6 +50,7 @@ fn main() -> Result<()> {
         Chore::E2e { out } => browser::end_to_end(&out),
         Chore::Demo { listen } => demo::run(&listen),
         Chore::Peers(peers) => peers.run(),
+        Chore::Burst(burst) => burst.run(),
         Chore::Load(load) => load.run(),
     }
 }

@@ -1,17 +1,21 @@
-//! Recorded logs through our decoder and, in the same run, through a peer's: CPU seconds of whole processes.
+//! Recorded logs through our decoder and, in the same run, through those of others: CPU seconds and peak memory of whole
+//! processes.
 //!
 //! The input is a real recording many times over with serials and times shifted, plain and with the end-of-event records
-//! that auditd leaves out. The peer is Debian's `laurel`, if it is installed.
+//! that auditd leaves out. Who takes part: [`contestant`].
+
+mod contestant;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
 use crate::load::built;
+use contestant::Contestant;
 
 /// Events in the recording; a copy's serials are shifted by so many.
 const EVENTS: u64 = 43_073;
@@ -26,6 +30,9 @@ pub(crate) struct Peers {
     /// A built program to measure, in place of building one.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// A folder with the source of go-audit, which is no library and cannot be fetched as one.
+    #[arg(long, value_name = "FOLDER")]
+    go_audit: Option<PathBuf>,
     /// Runs of each; the best counts.
     #[arg(long, default_value_t = 5)]
     runs: u32,
@@ -35,55 +42,77 @@ impl Peers {
     pub(crate) fn run(&self) -> Result<()> {
         let recording = testkit::recording("audit/real/host.log.zst").context("the recording is what is measured")?;
         let program = built(self.program.as_deref())?;
+        let peers = contestant::Peers::build(self.go_audit.clone())?;
         let text = String::from_utf8_lossy(&testkit::unpacked(&recording)?).into_owned();
         let folder = tempfile::tempdir()?;
         for (name, eoe) in [("without EOE", false), ("with EOE", true)] {
             let input = folder.path().join(format!("host-{eoe}.log"));
             let records = write_copies(&text, self.copies, eoe, &input)?;
             println!("{name}: {records} records, {} bytes", input.metadata()?.len());
-            for (who, mut command) in contestants(&program, &input, folder.path())? {
-                let mut best = f64::MAX;
-                for _ in 0..self.runs {
-                    best = best.min(cpu_seconds_of(&mut command, &input)?);
+            println!("| program | CPU s | records per CPU second | peak RSS | it says |");
+            println!("|---|---|---|---|---|");
+            let mut contestants = peers.contestants(&program, &input, folder.path())?;
+            let mut best: Vec<Cost> = contestants.iter().map(|_| Cost::default()).collect();
+            // In turn, so that a busy minute of the machine falls on all of them.
+            for _ in 0..self.runs {
+                for (contestant, best) in contestants.iter_mut().zip(&mut best) {
+                    best.better(cost_of(contestant, &input)?);
                 }
-                println!("  {who}: {best:.2} CPU s, {:.0} records per CPU second", to_f64(records) / best);
+            }
+            for (Contestant { name, .. }, Cost { cpu_seconds, peak_kib, said }) in contestants.iter().zip(&best) {
+                let rate = to_f64(records) / cpu_seconds;
+                println!("| {name} | {cpu_seconds:.2} | {rate:.0} | {:.1} MB | {said} |", peak_kib / 1000.0);
             }
         }
         Ok(())
     }
 }
 
-fn contestants(program: &Path, input: &Path, folder: &Path) -> Result<Vec<(&'static str, Command)>> {
-    let mut ours = Command::new(program);
-    ours.arg("replay").arg(input).args(["--format", "raw", "--out", "/dev/null"]);
-    let mut bare = Command::new(program);
-    bare.arg("replay").arg(input).args(["--format", "raw", "--out", "/dev/null", "--no-original"]);
-    let mut all = vec![("auditng replay", ours), ("auditng replay --no-original", bare)];
-    if Path::new("/usr/sbin/laurel").exists() {
-        let config = folder.join("laurel.toml");
-        let settings = "statusreport-period = 0\n[auditlog]\nfile = \"out.log\"\nsize = 10000000000\ngenerations = 1\n";
-        fs::write(&config, format!("directory = \"{}\"\n{settings}", folder.display()))?;
-        let mut peer = Command::new("/usr/sbin/laurel");
-        peer.arg("-c").arg(config);
-        all.push(("laurel (its own JSON)", peer));
-    } else {
-        println!("  laurel is not installed (apt install laurel): no peer in this run");
+/// What one run took.
+#[derive(Default)]
+struct Cost {
+    cpu_seconds: f64,
+    peak_kib: f64,
+    said: String,
+}
+
+impl Cost {
+    fn better(&mut self, other: Self) {
+        if self.said.is_empty() || other.cpu_seconds < self.cpu_seconds {
+            *self = other;
+        }
     }
-    Ok(all)
 }
 
-/// CPU of one child, read from what the kernel has added up for waited-for children (steps of 10 ms).
-fn cpu_seconds_of(command: &mut Command, input: &Path) -> Result<f64> {
-    let before = children_seconds()?;
-    let status = command.stdin(File::open(input)?).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    ensure!(status.success(), "{command:?} ended with {status}");
-    Ok(children_seconds()? - before)
+/// CPU and memory of a whole process, as GNU time has them from the kernel (steps of 10 ms).
+fn cost_of(contestant: &Contestant, input: &Path) -> Result<Cost> {
+    let report = tempfile::NamedTempFile::new()?;
+    let mut timed = Command::new("/usr/bin/time");
+    timed.args(["-f", "%U %S %M", "-o"]).arg(report.path());
+    timed.arg(contestant.command.get_program()).args(contestant.command.get_args());
+    let output = timed.stdin(File::open(input)?).output().context("/usr/bin/time is needed (apt install time)")?;
+    ensure!(output.status.success(), "{}: {}", contestant.name, String::from_utf8_lossy(&output.stderr));
+    let report = fs::read_to_string(report.path())?;
+    let numbers: Vec<f64> = report.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [user, system, peak_kib] = numbers[..] else { bail!("{} ended with {report}", contestant.name) };
+    let said = match &contestant.lines {
+        Some(path) => {
+            let events = fs::read(path)?.split(|&byte| byte == b'\n').count() - 1;
+            fs::remove_file(path)?;
+            format!("{events} events")
+        }
+        None => said(&output.stdout).or_else(|| said(&output.stderr)).unwrap_or_else(|| "-".to_owned()),
+    };
+    Ok(Cost { cpu_seconds: user + system, peak_kib, said })
 }
 
-fn children_seconds() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().context("no name in stat")?.split_whitespace().collect();
-    Ok((fields[13].parse::<f64>()? + fields[14].parse::<f64>()?) / 100.0)
+/// One short line with the counts.
+fn said(output: &[u8]) -> Option<String> {
+    let line = str::from_utf8(output).ok()?.trim();
+    if let Ok(stats) = serde_json::from_str::<serde_json::Value>(line) {
+        return Some(format!("{} records, {} events, {} lost", stats["records"], stats["events"], stats["lost"]));
+    }
+    (!line.is_empty() && line.len() < 100).then(|| line.to_owned())
 }
 
 /// Writes the copies; with `eoe`, each event ends with its EOE record.
