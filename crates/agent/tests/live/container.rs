@@ -124,17 +124,26 @@ impl Score {
 /// Waits until every process of the loops has its event.
 fn all(started: &Started, expect: &BTreeMap<String, Expect>) -> Vec<Event> {
     let count: usize = expect.values().map(|expect| expect.count).sum();
-    testkit::eventually("an event of every process", PATIENCE, || {
-        (started.sink.all().iter().filter(|event| truth(event).is_some()).count() >= count).then_some(())
+    let deadline = testkit::Deadline::after(PATIENCE);
+    testkit::eventually("an event of every process, or the end of patience", PATIENCE * 2, || {
+        let there = started.sink.count(count, |event| truth(event).is_some());
+        (there >= count || deadline.passed()).then_some(())
     });
     for reason in ["serial-gap", "kernel-lost"] {
-        assert_eq!(started.lost("kernel", reason), 0, "{reason}");
+        let lost = started.lost("kernel", reason);
+        assert_eq!(lost, 0, "{reason}: {:?}", started.health.snapshot());
     }
     let events = started.sink.all();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     events.iter().filter_map(truth).for_each(|name| *seen.entry(name).or_default() += 1);
     let wanted: BTreeMap<String, usize> = expect.iter().map(|(name, expect)| (name.clone(), expect.count)).collect();
-    assert_eq!(seen, wanted);
+    let differ: Vec<_> = wanted.iter().filter(|(name, count)| seen.get(*name) != Some(count)).collect();
+    let lost = started.health.snapshot();
+    assert!(
+        differ.is_empty(),
+        "of {differ:?} there are {:?}; {lost:?}",
+        differ.iter().map(|(name, _)| seen.get(*name)).collect::<Vec<_>>()
+    );
     events
 }
 
@@ -294,8 +303,8 @@ pub(crate) fn a95_trap() {
     let figure = "auditng_container_lookup_total{via=\"users\",result=\"not-regular\"}";
     let refused = || started.health.snapshot().figures.get(figure).copied().unwrap_or(0) > 0;
     testkit::eventually("a refused file", PATIENCE, || refused().then_some(()));
-    let before = started.sink.all().len();
-    testkit::eventually("more events", PATIENCE, || (started.sink.all().len() > before).then_some(()));
+    let before = started.sink.count(0, wanted);
+    testkit::eventually("more events", PATIENCE, || (started.sink.count(0, wanted) > before).then_some(()));
     boxes.stop(name);
     child.wait().unwrap();
 }

@@ -120,7 +120,10 @@ impl Stand {
     /// A source that knows other runtimes than the usual ones.
     pub(crate) fn source_among(&self, rules: &[&str], context: enrich::Config, sink: Arc<Collect>) -> Started {
         let rules = Rules { files: vec![self.rules(rules)], ..Rules::default() };
-        self.launch(rules, Config::default(), sink, |audit| audit.with_context(context))
+        // Enough room for a machine that is busy with other things: these tests are not about loss.
+        let room = agent::config::Bytes(128 << 20);
+        let config = Config { rcvbuf: room, queue_bytes: room, backlog_limit: 1 << 20, ..Config::default() };
+        self.launch(rules, config, sink, |audit| audit.with_context(context))
     }
 
     fn start(&self, rules: Rules, config: Config, sink: Arc<Collect>, filters: Vec<Filter>) -> Started {
@@ -239,6 +242,12 @@ impl Collect {
         let (events, timeout) = self.came.wait_timeout_while(events, PATIENCE, absent).unwrap();
         let found = events.iter().find(|event| fits(event)).cloned();
         found.unwrap_or_else(|| panic!("{what}: not among {} events ({timeout:?})", events.len()))
+    }
+
+    /// How many fit by now, if there are so many at all.
+    pub(crate) fn count(&self, least: usize, fits: impl Fn(&Event) -> bool) -> usize {
+        let events = self.events.lock().unwrap();
+        if events.len() < least { 0 } else { events.iter().filter(|event| fits(event)).count() }
     }
 
     pub(crate) fn all(&self) -> Vec<Event> {
