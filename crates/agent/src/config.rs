@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::enrich::{self, container, user};
+use crate::enrich::{self, container, process, user};
 use crate::filter::{self, Filter};
 use crate::ship::{self, Target};
 use crate::source::audit;
@@ -48,6 +48,8 @@ pub struct Config {
     pub container: container::Config,
     /// Names of users.
     pub users: user::Config,
+    /// What is kept of processes.
+    pub process: process::Config,
     /// What is left out, in this order.
     pub filter: Vec<Filter>,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             rules: audit::Rules::default(),
             container: container::Config::default(),
             users: user::Config::default(),
+            process: process::Config::default(),
             filter: Vec::new(),
         }
     }
@@ -151,7 +154,7 @@ impl Config {
     /// For [`enrich::Enricher::new`].
     #[must_use]
     pub fn context(&self) -> enrich::Config {
-        enrich::Config { container: self.container.clone(), users: self.users.clone() }
+        enrich::Config { container: self.container.clone(), users: self.users.clone(), process: self.process.clone() }
     }
 }
 
@@ -245,6 +248,7 @@ impl Config {
             (self.ship.max_events > 0, "ship.max_events", "must be at least 1"),
             (self.ship.max_bytes.0 > 0, "ship.max_bytes", "must be at least 1B"),
             (self.container.cache > 0, "container.cache", "must be at least 1"),
+            (self.process.live >= 1024, "process.live", "must be at least 1024"),
             (self.ship.heartbeat.0.as_secs() >= 1, "ship.heartbeat", "must be at least 1s"),
         ];
         let wrong = checks.into_iter().filter(|(right, ..)| !right);

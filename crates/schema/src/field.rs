@@ -238,7 +238,12 @@ catalogue! {
     AUDITNG_PROCESS_ANCESTRY = "auditng.process.ancestry", Structured, One, exact;
     AUDITNG_PROCESS_CREATOR_ENTITY_ID = "auditng.process.creator.entity_id", Keyword, One, exact;
     AUDITNG_PROCESS_CREATOR_PID = "auditng.process.creator.pid", Long, One, exact;
+    AUDITNG_PROCESS_EXISTING = "auditng.process.existing", Bool, One, exact;
+    AUDITNG_PROCESS_EXIT_SIGNAL = "auditng.process.exit_signal", Long, One, exact;
+    AUDITNG_PROCESS_HASH = "auditng.process.hash", Keyword, One, exact;
+    AUDITNG_PROCESS_INTERPRETER = "auditng.process.interpreter", Path, One, exact;
     AUDITNG_PROCESS_INVOKED = "auditng.process.invoked", Path, One, words;
+    AUDITNG_PROCESS_SCRIPT = "auditng.process.script", Path, One, words;
     AUDITNG_PROCESS_START_KNOWN = "auditng.process.start_known", Bool, One, exact;
     AUDITNG_RULE_ID = "auditng.rule.id", Keyword, Many, exact;
     AUDITNG_RULE_LABEL = "auditng.rule.label", Keyword, One, exact;
@@ -361,6 +366,7 @@ catalogue! {
     PROCESS_PARENT_NAME = "process.parent.name", Keyword, One, words;
     PROCESS_PARENT_PID = "process.parent.pid", Long, One, exact;
     PROCESS_PARENT_START = "process.parent.start", Date, One, exact;
+    PROCESS_PARENT_USER_ID = "process.parent.user.id", Keyword, One, exact;
     PROCESS_PID = "process.pid", Long, One, exact;
     PROCESS_SESSION_LEADER_ENTITY_ID = "process.session_leader.entity_id", Keyword, One, exact;
     PROCESS_SESSION_LEADER_EXECUTABLE = "process.session_leader.executable", Path, One, exact;

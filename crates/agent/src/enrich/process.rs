@@ -5,52 +5,88 @@
 //! found by pid and the event's own time, so an event that arrives after the exit, or after the pid came back, still finds
 //! its process.
 //!
-//! Feeds, in order of trust: exec, fork and exit events of the stream; any event with pid, parent, name and executable;
-//! `/proc` at start and on first sight. When an event does not fit the life at hand (another executable, another parent, an
-//! exec, a minute of silence), `/proc/PID/stat` decides whether the pid has come back.
+//! Feeds, in order of trust: the kernel's process connector ([`Table::happen`], fed by [`feed`]), exec, fork and exit events
+//! of the stream, any event with pid, parent, name and executable ([`Table::observe`]), `/proc` at start, on first sight, and
+//! where something does not fit.
 //!
-//! Bounds: [`Limits`]. Beyond them the life not seen for the longest time is forgotten and counted. Does not: listen to the
-//! process connector (the kernel's own fork and exit events); it would be one more caller of [`Table::observe`].
+//! Bounds: [`Limits`], held at every moment ([`bounds`]). What a process left behind (arguments, folders, names) counts too.
+//!
+//! ```
+//! use agent::enrich::container::{Containers, Roots};
+//! use agent::enrich::process::{Facts, Table};
+//! use agent::sys::{connector::Happening, proc::Proc};
+//! use schema::Timestamp;
+//!
+//! let mut table = Table::new(Proc::at("/nowhere"), Containers::new(Roots::default()), "host", "boot");
+//! table.listen();
+//! table.happen(Happening::Fork { parent: 1, pid: 30 }, 5_000_000_000);
+//! table.happen(Happening::Exit { pid: 30, first: true, status: 0 }, 6_000_000_000);
+//! table.happen(Happening::Fork { parent: 1, pid: 30 }, 7_000_000_000);
+//! let at = |ms| Facts { pid: 30, time: Timestamp::from_millis(ms), ..Facts::default() };
+//! let (first, second) = (table.observe(&at(5_500)).key, table.observe(&at(7_500)).key);
+//! assert_ne!(first, second);
+//! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use schema::{Event, Timestamp};
 
 mod apply;
+mod bounds;
+mod config;
 mod entity;
 mod facts;
+pub mod feed;
+mod happen;
+pub mod hash;
+mod leader;
 mod life;
+mod lives;
 mod lookup;
+mod place;
+mod script;
+mod snapshot;
+mod timeline;
+
 #[cfg(test)]
 mod tests;
 
 pub use apply::Present;
+pub use config::{Config, Switch};
 pub use facts::{Facts, Text};
-pub use life::{Key, Life};
+pub use leader::Entry;
+pub use life::{Creator, Image, Life, Where};
+pub use lives::Key;
 
 use super::container::{Containers, Place};
 use crate::sys::proc::Proc;
 use entity::Host;
-use life::Lives;
+use life::Start;
+use lives::Lives;
+use timeline::{MS, Timeline};
 
 /// Bounds of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Lives kept, ended ones among them.
-    pub lives: usize,
-    /// Bytes of their strings.
+    /// Living processes.
+    pub live: usize,
+    /// Ended ones ...
+    pub dead: usize,
+    /// ... and how long they are kept.
+    pub dead_ms: i64,
+    /// Bytes of all, strings included.
     pub bytes: usize,
     /// Bytes of arguments kept for one.
     pub args_bytes: usize,
-    /// How long an ended life is kept.
-    pub ended_ms: i64,
-    /// A life silent for so long is checked before it is believed.
+    /// A life silent for so long is checked before it is believed, where nobody watches.
     pub silence_ms: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { lives: 65_536, bytes: 16 << 20, args_bytes: 1024, ended_ms: 60_000, silence_ms: 60_000 }
+        Self { live: 65_536, dead: 16_384, dead_ms: 60_000, bytes: 24 << 20, args_bytes: 1024, silence_ms: 60_000 }
     }
 }
 
@@ -68,12 +104,37 @@ pub struct Table {
     /// The newest life of each pid, ended or not.
     newest: HashMap<u32, Key>,
     /// Ended lives in the order of their end.
-    ended: VecDeque<(i64, Key)>,
-    /// Candidates for eviction, oldest first, with the time at which they were put there.
-    queue: VecDeque<(i64, Key)>,
-    /// Wall clock at boot in ms.
-    boot_ms: i64,
-    evicted: u64,
+    dead: VecDeque<(i64, Key)>,
+    /// Candidates for eviction by the time since when they were silent; at most one entry each.
+    idle: BinaryHeap<Reverse<(i64, Key)>>,
+    /// Lives whose first thread ended before the others.
+    suspects: VecDeque<Key>,
+    living: usize,
+    /// The connector tells everything.
+    listening: bool,
+    /// Its newest message.
+    heard_ns: i64,
+    /// Messages after this moment were lost, and `/proc` was not read since.
+    gap_ns: Option<i64>,
+    timeline: Timeline,
+    /// Where the look at silent lives goes on.
+    cursor: usize,
+    evicted_live: u64,
+    evicted_dead: u64,
+    /// Shared by all that nothing is known of.
+    unknown: Arc<Where>,
+    nobody: Arc<Image>,
+}
+
+/// Which life an event belongs to, and which of its facts are true for the event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sight {
+    /// The life.
+    pub key: Key,
+    /// Its parent at the time of the event.
+    pub parent: Option<Key>,
+    /// The event is older than the life's last exec.
+    pub before_exec: bool,
 }
 
 impl Table {
@@ -87,10 +148,19 @@ impl Table {
             host: Host::new(host_id, boot_id),
             lives: Lives::default(),
             newest: HashMap::new(),
-            ended: VecDeque::new(),
-            queue: VecDeque::new(),
-            boot_ms: 0,
-            evicted: 0,
+            dead: VecDeque::new(),
+            idle: BinaryHeap::new(),
+            suspects: VecDeque::new(),
+            living: 0,
+            listening: false,
+            heard_ns: i64::MIN,
+            gap_ns: None,
+            timeline: Timeline::default(),
+            cursor: 0,
+            evicted_live: 0,
+            evicted_dead: 0,
+            unknown: place::gone(),
+            nobody: Arc::default(),
         }
     }
 
@@ -100,74 +170,86 @@ impl Table {
         Self { limits, ..self }
     }
 
-    /// Learns the wall clock at boot, which turns start ticks into dates.
+    /// Compares the wall clock with the time since boot, on which lives are kept.
     pub fn set_clock(&mut self, now: Timestamp) {
-        if let Some(uptime) = self.proc.uptime_ms() {
-            self.boot_ms = now.millis() - uptime;
+        if let Some(boot_ns) = self.proc.boot_ns() {
+            self.set_clocks(now, boot_ns);
         }
+    }
+
+    /// The same with both clocks given.
+    pub fn set_clocks(&mut self, now: Timestamp, boot_ns: i64) {
+        self.timeline.set(now.millis(), boot_ns);
     }
 
     /// Learns every process that lives now.
     pub fn scan(&mut self, now: Timestamp) {
-        let pids: Vec<u32> = self.proc.pids().collect();
-        for pid in pids {
-            if !self.newest.contains_key(&pid) {
-                self.look_up(pid, now.millis(), 0);
-            }
-        }
+        self.set_clock(now);
+        self.scan_at(self.timeline.boot_ns(now.millis()));
     }
 
     /// Forgets lives that ended long enough ago.
     pub fn tick(&mut self, now: Timestamp) {
-        while let Some(&(at, key)) = self.ended.front() {
-            if now.millis() - at < self.limits.ended_ms {
-                break;
-            }
-            self.ended.pop_front();
-            self.forget(key);
+        let now_ns = self.timeline.boot_ns(now.millis());
+        self.expire(now_ns);
+        self.look_at_suspects(now_ns);
+        if !self.listening {
+            (0..LOOKS).for_each(|_| self.look_at_next(now_ns));
         }
-        (0..LOOKS).for_each(|_| self.look_at_oldest(now.millis()));
     }
 
     /// Ends that nobody told us of: a life silent for long is looked up.
-    fn look_at_oldest(&mut self, now: i64) {
-        let Some((queued, key)) = self.queue.pop_front() else { return };
-        let Some(life) = self.lives.get(key) else { return };
-        if life.ended.is_some() {
+    fn look_at_next(&mut self, now_ns: i64) {
+        self.cursor = if self.cursor >= self.lives.slots() { 0 } else { self.cursor };
+        let Some((key, life)) = self.lives.nth(self.cursor) else {
+            self.cursor += 1;
             return;
-        }
-        let silent = now - life.seen > self.limits.silence_ms;
-        let same = |stat: crate::sys::proc::Stat| life.start_ticks.is_none_or(|start| start == stat.start_ticks);
-        let over = silent && !self.proc.stat(life.pid).is_some_and(same);
-        self.queue.push_back((queued, key));
-        if over {
-            self.end(key, now);
+        };
+        self.cursor += 1;
+        let silent = now_ns - life.seen_ns > self.limits.silence_ms.saturating_mul(MS);
+        if life.lives() && silent && self.stat_of(key).is_none() {
+            self.end(key, now_ns, true);
         }
     }
 
     /// Learns from one event and gives the life that it belongs to.
-    pub fn observe(&mut self, facts: &Facts) -> Key {
-        let key = self.find(facts);
-        self.reparent(key, facts);
-        self.learn(key, facts);
-        if facts.is_end && !facts.failed {
-            self.end(key, facts.time.millis());
+    pub fn observe(&mut self, facts: &Facts) -> Sight {
+        let at_ns = self.timeline.boot_ns(facts.time.millis());
+        let key = self.find(facts, at_ns);
+        self.name(key);
+        let parent = self.reparent(key, facts, at_ns);
+        let sight = self.sight(key, facts, at_ns, parent);
+        self.learn(sight, facts, at_ns);
+        let told = self.lives.get(key).is_some_and(|life| life.watched);
+        if facts.is_end && !facts.failed && !told {
+            self.end(key, at_ns, false);
         }
-        if let Some(child) = facts.child.filter(|_| !facts.failed) {
-            self.forked(key, child, facts.time.millis());
+        if let Some(child) = facts.child.filter(|_| !facts.failed && !self.listening) {
+            self.forked(key, child, at_ns, facts.serial);
         }
-        key
+        sight
     }
 
     /// Adds what the table knows of a life and its parents; see [`super`] for what is added to which events.
-    pub fn apply(&self, key: Key, present: Present, event: &mut Event) {
-        apply::apply(self, key, present, event);
+    pub fn apply(&self, sight: Sight, present: Present, event: &mut Event) {
+        apply::apply(self, sight, present, event);
     }
 
     /// A life by its key.
     #[must_use]
     pub fn life(&self, key: Key) -> Option<&Life> {
         self.lives.get(key)
+    }
+
+    /// The life that has this pid now.
+    #[must_use]
+    pub fn living(&self, pid: u32) -> Option<&Life> {
+        self.alive(pid).and_then(|key| self.lives.get(key))
+    }
+
+    /// All lives, ended ones among them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Life> {
+        self.lives.iter().map(|(_, life)| life)
     }
 
     /// Lives known now.
@@ -182,10 +264,16 @@ impl Table {
         self.len() == 0
     }
 
-    /// Lives forgotten at a bound.
+    /// Bytes of all lives with their strings.
     #[must_use]
-    pub fn evicted(&self) -> u64 {
-        self.evicted
+    pub fn bytes(&self) -> usize {
+        self.lives.bytes()
+    }
+
+    /// Living and dead forgotten at a bound.
+    #[must_use]
+    pub fn evicted(&self) -> [u64; 2] {
+        [self.evicted_live, self.evicted_dead]
     }
 
     /// The containers that lives are in.
@@ -200,127 +288,163 @@ impl Table {
     }
 
     /// What the event says of its process.
-    fn learn(&mut self, key: Key, facts: &Facts) {
-        let Some(life) = self.lives.get_mut(key) else { return };
-        let before = life.bytes();
-        life.learn(facts, self.limits.args_bytes);
-        let after = life.bytes();
-        self.lives.resized(before, after);
-        if after > before {
-            self.hold_bounds(key);
+    fn learn(&mut self, sight: Sight, facts: &Facts, at_ns: i64) {
+        let key = sight.key;
+        if let Some(life) = self.lives.get_mut(key) {
+            life.seen_ns = life.seen_ns.max(at_ns);
+            if let [Some(real), Some(effective)] = facts.uids {
+                life.uids = Some([real, effective]);
+            }
         }
-        if facts.is_exec && !facts.failed {
-            self.settle(key);
+        if sight.before_exec {
+            self.learn_earlier(key, facts);
+            return;
         }
+        let exec = facts.is_exec && !facts.failed;
+        if exec && !self.is_told_exec(key, at_ns) {
+            self.lives.set_earlier(key);
+            if let Some(life) = self.lives.get_mut(key) {
+                life.exec_ns = at_ns;
+            }
+        }
+        if let Some(image) = self.image_from(key, facts, exec) {
+            self.lives.set_image(key, Arc::new(image));
+        }
+        let cwd = self.lives.get(key).and_then(|life| life.cwd.as_deref());
+        if let Some(cwd) = facts.cwd.as_ref().filter(|now| cwd != Some(*now)) {
+            self.lives.set_cwd(key, Arc::new(cwd.clone()));
+        }
+        if exec && self.lives.get(key).is_some_and(|life| !life.watched && life.lives()) {
+            if !self.settle(key) {
+                self.unsettle(key);
+            }
+            self.enter(key);
+        }
+        self.settle_if_open(key);
+        self.hold_bounds(key);
+    }
+
+    /// The connector told of this exec before the event came.
+    fn is_told_exec(&self, key: Key, at_ns: i64) -> bool {
+        self.lives.get(key).is_some_and(|life| life.watched && life.exec_ns >= at_ns.saturating_sub(lookup::SLACK_NS))
+    }
+
+    /// What the event knows better than the table.
+    fn image_from(&self, key: Key, facts: &Facts, exec: bool) -> Option<Image> {
+        let life = self.lives.get(key)?;
+        let old = &*life.image;
+        let comm = facts.comm.as_ref().filter(|comm| **comm != old.comm);
+        let exe = facts.exe.as_ref().filter(|exe| old.exe.as_ref() != Some(*exe));
+        if !exec && comm.is_none() && exe.is_none() {
+            return None;
+        }
+        let mut image = if exec { Image { script: None, ..old.clone() } } else { old.clone() };
+        if let Some(comm) = comm {
+            image.comm = comm.clone();
+        }
+        if let Some(exe) = exe {
+            image.exe = Some(exe.clone());
+        }
+        if exec && !facts.args.is_empty() {
+            image.set_args(facts.args.iter().cloned(), self.limits.args_bytes);
+            let cwd = facts.cwd.as_ref().or(life.cwd.as_deref());
+            image.script = script::of(facts.exe.as_ref(), &facts.args, facts.invoked.as_ref(), cwd);
+        }
+        Some(image)
+    }
+
+    /// An event that came after the exec: it may still name what ran before.
+    fn learn_earlier(&mut self, key: Key, facts: &Facts) {
+        let Some(life) = self.lives.get(key) else { return };
+        let Some((earlier, _)) = life.earlier.as_ref().filter(|(earlier, _)| earlier.exe.is_none()) else { return };
+        let mut image = (**earlier).clone();
+        image.exe.clone_from(&facts.exe);
+        if let Some(comm) = &facts.comm {
+            image.comm = comm.clone();
+        }
+        self.lives.set_earlier_image(key, Arc::new(image));
     }
 
     /// A process was seen to be forked: it begins as a copy of its parent.
-    fn forked(&mut self, parent: Key, pid: u32, at: i64) {
-        let Some(creator) = self.lives.get(parent) else { return };
-        let copy = creator.copy_for_child(pid, parent, at);
-        if self
-            .newest
-            .get(&pid)
-            .and_then(|&key| self.lives.get(key))
-            .is_some_and(|life| life.ended.is_none() && life.seen >= at)
-        {
+    fn forked(&mut self, parent: Key, pid: u32, at_ns: i64, serial: i64) {
+        if self.alive(pid).and_then(|key| self.lives.get(key)).is_some_and(|life| life.seen_ns >= at_ns) {
             return;
         }
-        self.begin(copy);
+        let Some(creator) = self.lives.get(parent) else { return };
+        let mut copy = creator.copy_for_child(pid, parent, at_ns, self.at_fork(creator));
+        copy.start = Start::Unknown;
+        let key = self.begin(copy, serial);
+        self.enter(key);
     }
 
-    /// Gives a new life its entity and place in the table.
-    fn begin(&mut self, mut life: Life) -> Key {
-        life.entity = self.host.entity(life.pid, life.start_ticks, life.first_serial);
-        life.previous = self.newest.get(&life.pid).copied();
-        if let Some(previous) = life.previous {
-            self.end(previous, life.start_ms.unwrap_or(life.seen));
-        }
-        let (pid, seen) = (life.pid, life.seen);
+    /// Gives a new life its entity and its place among those of its pid.
+    fn begin(&mut self, mut life: Life, serial: i64) -> Key {
+        life.entity = self.host.entity(life.pid, life.ticks(), serial);
+        let (pid, starts) = (life.pid, if life.start == Start::Unknown { life.seen_ns } else { life.start_ns });
+        let parent = life.parent;
         let key = self.lives.insert(life);
-        self.newest.insert(pid, key);
-        self.queue.push_back((seen, key));
+        self.living += 1;
+        self.link(key, pid, starts);
+        self.has_child(parent);
+        self.queue(key);
         self.hold_bounds(key);
+        self.trim_queue();
         key
     }
 
-    fn end(&mut self, key: Key, at: i64) {
-        if let Some(life) = self.lives.get_mut(key)
-            && life.ended.is_none()
-        {
-            life.ended = Some(at);
-            self.ended.push_back((at, key));
+    /// In the order of their starts; whoever had the pid before has ended, and whoever is followed has ended too.
+    fn link(&mut self, key: Key, pid: u32, starts: i64) {
+        let starts_of = |life: &Life| if life.start == Start::Unknown { life.seen_ns } else { life.start_ns };
+        let (mut newer, mut older) = (None, self.newest.get(&pid).copied());
+        while let Some(life) = older.and_then(|older| self.lives.get(older)).filter(|life| starts_of(life) > starts) {
+            (newer, older) = (older, life.previous);
         }
-    }
-
-    fn forget(&mut self, key: Key) {
-        let Some(life) = self.lives.remove(key) else { return };
-        if self.newest.get(&life.pid) == Some(&key) {
-            self.newest.remove(&life.pid);
-        }
-    }
-
-    /// Second chance: a candidate that was seen since it was queued goes to the end.
-    fn hold_bounds(&mut self, keep: Key) {
-        while self.lives.len() > self.limits.lives || self.lives.bytes() > self.limits.bytes {
-            let Some((queued, key)) = self.queue.pop_front() else { return };
-            match self.lives.get(key) {
-                None => {}
-                Some(life) if life.seen > queued || key == keep => {
-                    let seen = life.seen.max(queued);
-                    self.queue.push_back((seen, key));
-                    if self.queue.len() == 1 {
-                        return;
-                    }
-                }
-                Some(_) => {
-                    self.forget(key);
-                    self.evicted += 1;
-                }
+        if let Some(older) = older {
+            self.end(older, starts, true);
+            if let Some(older) = self.lives.get_mut(older).filter(|older| older.end_inferred) {
+                older.ended_ns = older.ended_ns.min(starts);
             }
         }
-        self.trim_queue();
-    }
-
-    /// Lives that ended leave their candidates behind; they are dropped before they outnumber the living.
-    fn trim_queue(&mut self) {
-        if self.queue.len() > 2 * self.lives.len() + 1024 {
-            let lives = &self.lives;
-            self.queue.retain(|(_, key)| lives.get(*key).is_some());
-            let ended = &mut self.ended;
-            ended.retain(|(_, key)| lives.get(*key).is_some());
-        }
-    }
-
-    /// Where a process is after its exec or at first sight: its cgroup, or, if it is already gone, where its parent is.
-    fn settle(&mut self, key: Key) {
-        let Some(life) = self.lives.get(key) else { return };
-        let (pid, start) = (life.pid, life.start_ticks);
-        // The stat after the read proves that the cgroup was still that of this life.
-        let lines = self
-            .proc
-            .cgroup(pid)
-            .filter(|_| start.is_some() && self.proc.stat(pid).map(|stat| stat.start_ticks) == start);
-        let (place, inherited) = match lines {
-            Some(lines) => (self.containers.place(pid, &self.proc, &lines), false),
-            None => (self.inherited(key), true),
-        };
         if let Some(life) = self.lives.get_mut(key) {
-            life.inherited = inherited && !matches!(place, Place::Unknown(_));
-            life.place = place;
+            life.previous = older;
+        }
+        match newer {
+            Some(newer) => {
+                let ended = self.lives.get(newer).map_or(starts, starts_of);
+                if let Some(newer) = self.lives.get_mut(newer) {
+                    newer.previous = Some(key);
+                }
+                self.end(key, ended, true);
+            }
+            None => {
+                self.newest.insert(pid, key);
+            }
         }
     }
 
-    /// A child runs where its parent runs, unless one of them is a runtime, which moves its children into containers.
-    fn inherited(&self, key: Key) -> Place {
-        let Some(life) = self.lives.get(key) else { return Place::Unknown("pid-gone") };
-        if life.placed_by_itself() {
-            return life.place.clone();
+    /// From now on the entity stays. A start told by a fork is looked up first: what `/proc` shows may be a tick earlier.
+    fn name(&mut self, key: Key) {
+        let Some(life) = self.lives.get(key).filter(|life| !life.named) else { return };
+        if life.start == Start::Told
+            && life.lives()
+            && let Some(stat) = self.stat_of(key)
+        {
+            self.take_stat(key, &stat);
         }
-        let parent = life.parent.and_then(|parent| self.lives.get(parent));
-        match parent.filter(|parent| !parent.is_runtime() && !life.is_runtime()) {
-            Some(parent) => parent.place.clone(),
-            None => Place::Unknown("pid-gone"),
+        if let Some(life) = self.lives.get_mut(key) {
+            life.named = true;
+        }
+    }
+
+    /// Lives that are over leave their candidates behind; they are dropped before they outnumber the living.
+    fn trim_queue(&mut self) {
+        if self.idle.len() > 2 * self.living + 1024 {
+            let lives = &self.lives;
+            self.idle.retain(|Reverse((_, key))| lives.get(*key).is_some_and(Life::lives));
+        }
+        if self.suspects.len() > 2 * self.living + 1024 {
+            let lives = &self.lives;
+            self.suspects.retain(|key| lives.get(*key).is_some_and(|life| life.lives() && life.headless));
         }
     }
 }

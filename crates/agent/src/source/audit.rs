@@ -307,7 +307,8 @@ impl Audit {
         if self.config.socket == Choice::Off {
             return Ok(Running::idle());
         }
-        let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?;
+        let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?
+            .with_state(self.state_path.with_file_name("process.state"));
         let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health);
         let stop = Arc::clone(&shared);

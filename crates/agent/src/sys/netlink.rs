@@ -174,7 +174,7 @@ impl Arena {
     }
 
     #[expect(unsafe_code, reason = "neither std nor rustix has recvmmsg")]
-    fn fill(&mut self, fd: BorrowedFd<'_>) -> Result<usize, Errno> {
+    pub(super) fn fill(&mut self, fd: BorrowedFd<'_>) -> Result<usize, Errno> {
         self.filled = 0;
         // SAFETY: these are plain C structs of integers and pointers, for which all-zero bytes are a valid value.
         let (mut names, mut pieces, mut headers): (

@@ -14,6 +14,9 @@ use super::inside::Root;
 /// One kernel clock tick of `/proc/PID/stat` in ms: `USER_HZ` is 100 on every architecture that has audit.
 pub const TICK_MS: i64 = 10;
 
+/// `PF_EXITING` (linux/sched.h).
+const EXITING: u32 = 4;
+
 /// A tree like `/proc`.
 #[derive(Clone, Debug)]
 pub struct Proc {
@@ -21,12 +24,22 @@ pub struct Proc {
 }
 
 /// Some fields of `/proc/PID/stat`, proc_pid_stat(5).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stat {
     /// Field 2 without its parentheses; at most 15 bytes, any bytes.
     pub comm: Vec<u8>,
     /// Field 4.
     pub ppid: u32,
+    /// Field 5: its process group.
+    pub group: u32,
+    /// Field 6: its session.
+    pub session: u32,
+    /// Field 7: it has a terminal.
+    pub terminal: bool,
+    /// `PF_EXITING` in field 9: it has begun to end, and a v1 cgroup hierarchy already shows `/` for it.
+    pub exiting: bool,
+    /// Field 20.
+    pub threads: u32,
     /// Field 22: ticks from boot to the start. With the pid it names one life of a process.
     pub start_ticks: u64,
 }
@@ -118,6 +131,36 @@ impl Proc {
         let text = String::from_utf8(read(&self.root.join("uptime"), 64)?).ok()?;
         let (seconds, hundredths) = text.split(' ').next()?.split_once('.')?;
         Some(seconds.parse::<i64>().ok()?.checked_mul(1000)? + hundredths.parse::<i64>().ok()? * 10)
+    }
+
+    /// Nanoseconds since boot, suspended time included: by the clock where this is the real `/proc`.
+    #[must_use]
+    pub fn boot_ns(&self) -> Option<i64> {
+        if self.root == Path::new("/proc") {
+            return Some(boot_ns());
+        }
+        self.uptime_ms()?.checked_mul(1_000_000)
+    }
+
+    /// Its pid as each pid namespace sees it, outermost first: 1 at the end is the first process of a namespace.
+    #[must_use]
+    pub fn pids_inside(&self, pid: u32) -> Option<Vec<u32>> {
+        let bytes = self.read(pid, "status", 16 << 10)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let pids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+        pids.split_ascii_whitespace().map(|pid| pid.parse().ok()).collect()
+    }
+
+    /// The file that it runs, also where its path leads elsewhere for us or is gone.
+    #[must_use]
+    pub fn executable(&self, pid: u32) -> Option<File> {
+        File::open(self.of(pid, "exe")).ok()
+    }
+
+    /// The same, only its metadata.
+    #[must_use]
+    pub fn executable_metadata(&self, pid: u32) -> Option<std::fs::Metadata> {
+        std::fs::metadata(self.of(pid, "exe")).ok()
     }
 
     /// The words of the kernel's command line.
@@ -215,8 +258,13 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace();
         // After the name: state is field 3, so ppid is the second of the rest and start time the twentieth.
         let ppid = fields.nth(1)?.parse().ok()?;
-        let start_ticks = fields.nth(17)?.parse().ok()?;
-        Some(Self { comm, ppid, start_ticks })
+        let group = fields.next()?.parse().unwrap_or(0);
+        let session = fields.next()?.parse().unwrap_or(0);
+        let terminal = fields.next()? != "0";
+        let flags: u32 = fields.nth(1)?.parse().ok()?;
+        let threads = fields.nth(10)?.parse().ok()?;
+        let start_ticks = fields.nth(1)?.parse().ok()?;
+        Some(Self { comm, ppid, group, session, terminal, exiting: flags & EXITING != 0, threads, start_ticks })
     }
 }
 
@@ -247,6 +295,23 @@ fn namespace_inode(target: &Path) -> Option<u64> {
     target.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
 }
 
+fn clock_ns(id: rustix::time::ClockId) -> i64 {
+    let time = rustix::time::clock_gettime(id);
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+/// `CLOCK_BOOTTIME`.
+#[must_use]
+pub fn boot_ns() -> i64 {
+    clock_ns(rustix::time::ClockId::Boottime)
+}
+
+/// `CLOCK_MONOTONIC`, which stands still while the machine is suspended.
+#[must_use]
+pub fn monotonic_ns() -> i64 {
+    clock_ns(rustix::time::ClockId::Monotonic)
+}
+
 /// `socket:[5678]`.
 fn socket_inode(target: &str) -> Option<u64> {
     target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
@@ -267,7 +332,19 @@ mod tests {
     fn stat_with_a_hostile_name() {
         let line = b"42 (a) 1 (b\n) S 7 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123456 1 1";
         let stat = Stat::parse(line).unwrap();
-        assert_eq!(stat, Stat { comm: b"a) 1 (b\n".to_vec(), ppid: 7, start_ticks: 123_456 });
+        let expect = Stat {
+            comm: b"a) 1 (b\n".to_vec(),
+            ppid: 7,
+            group: 42,
+            session: 42,
+            threads: 1,
+            start_ticks: 123_456,
+            ..Stat::default()
+        };
+        assert_eq!(stat, expect);
+        let exiting = Stat::parse(b"42 (x) R 7 1 2 34816 -1 4228356 1 0 0 0 0 0 0 0 20 0 3 0 9 1 1").unwrap();
+        assert!(exiting.exiting && exiting.terminal);
+        assert_eq!((exiting.group, exiting.session, exiting.threads), (1, 2, 3));
         assert_eq!(Stat::parse(b"42 (a"), None);
         assert_eq!(Stat::parse(b""), None);
     }
@@ -283,6 +360,9 @@ mod tests {
         assert_eq!(proc.exe(me).unwrap(), std::env::current_exe().unwrap().into_os_string().into_vec());
         assert!(proc.lives(me) && proc.pids().any(|pid| pid == me));
         assert!(proc.own_capabilities().is_some() && proc.own_namespace("pid").is_some());
+        assert_eq!(proc.namespace(me, "pid"), proc.own_namespace("pid"));
+        assert_eq!(proc.pids_inside(me).unwrap()[0], me);
+        assert!((proc.boot_ns().unwrap() / 1_000_000 - proc.uptime_ms().unwrap()).abs() < 1000);
     }
 
     #[test]

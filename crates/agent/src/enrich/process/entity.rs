@@ -2,8 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-/// 16 bytes of a hash in base64 without padding.
-pub(super) type Entity = [u8; 22];
+/// 16 bytes of a hash; 22 digits in base64 without padding.
+pub(super) type Entity = [u8; 16];
 
 /// Host and boot, hashed once.
 #[derive(Clone, Debug)]
@@ -29,23 +29,20 @@ impl Host {
             Some(ticks) => hash.update([&[b't'][..], &ticks.to_le_bytes()].concat()),
             None => hash.update([&[b's'][..], &serial.to_le_bytes()].concat()),
         }
-        base64(&hash.finalize())
+        let digest = hash.finalize();
+        std::array::from_fn(|at| digest[at])
     }
 }
 
-/// RFC 4648 without padding, of the first 16 bytes.
-fn base64(digest: &[u8]) -> Entity {
+/// RFC 4648 without padding.
+pub(super) fn text(entity: &Entity) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bit = |at: usize| digest.get(at / 8).filter(|_| at < 128).map_or(0, |byte| byte >> (7 - at % 8) & 1);
-    std::array::from_fn(|digit| {
+    let bit = |at: usize| entity.get(at / 8).map_or(0, |byte| byte >> (7 - at % 8) & 1);
+    let digit = |digit: usize| {
         let value = (0..6).fold(0, |value, at| value << 1 | bit(digit * 6 + at));
-        DIGITS[usize::from(value)]
-    })
-}
-
-/// Its text.
-pub(super) fn text(entity: &Entity) -> &str {
-    str::from_utf8(entity).unwrap_or_default()
+        char::from(DIGITS[usize::from(value)])
+    };
+    (0..22).map(digit).collect()
 }
 
 #[cfg(test)]
@@ -55,9 +52,9 @@ mod tests {
     #[test]
     fn base64_of_known_bytes() {
         // RFC 4648: 16 zero bytes are 22 A; 0xff.. ends in w because four bits of the last digit are padding.
-        assert_eq!(&base64(&[0; 32]), b"AAAAAAAAAAAAAAAAAAAAAA");
-        assert_eq!(&base64(&[0xff; 32]), b"/////////////////////w");
-        assert_eq!(&base64(b"0123456789abcdef"), b"MDEyMzQ1Njc4OWFiY2RlZg");
+        assert_eq!(text(&[0; 16]), "AAAAAAAAAAAAAAAAAAAAAA");
+        assert_eq!(text(&[0xff; 16]), "/////////////////////w");
+        assert_eq!(text(b"0123456789abcdef"), "MDEyMzQ1Njc4OWFiY2RlZg");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use schema::{Event, Field, Timestamp, event::escape};
 
 /// A text of an event or of `/proc`, in the event's form: bytes that are not UTF-8 escaped, and that said.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Text {
     text: Box<str>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     escaped: bool,
 }
 
@@ -29,6 +30,13 @@ impl Text {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// This path below a folder.
+    pub(super) fn below(&self, folder: &Self) -> Self {
+        let path = self.as_str().trim_start_matches("./");
+        let text = format!("{}/{path}", folder.as_str().trim_end_matches('/'));
+        Self { text: text.into(), escaped: self.escaped || folder.escaped }
     }
 
     pub(super) fn push(&self, field: Field, event: &mut Event) {
@@ -72,6 +80,10 @@ pub struct Facts {
     pub failed: bool,
     /// The other one's pid.
     pub child: Option<u32>,
+    /// Path that was given to exec: of a script, not of its interpreter.
+    pub invoked: Option<Text>,
+    /// Real and effective user id.
+    pub uids: [Option<u32>; 2],
 }
 
 impl Facts {

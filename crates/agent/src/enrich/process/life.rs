@@ -1,110 +1,260 @@
-//! One process from start to end, and the slab that holds them.
+//! One process from start to end.
+
+use std::sync::Arc;
 
 use super::entity::Entity;
+use super::hash::FileId;
+use super::leader::Entry;
+use super::lives::Key;
 use super::{Facts, Place, Text};
+use crate::sys::proc::TICK_MS;
 
-/// Names a life as long as the table knows it; never another one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Key {
-    index: u32,
-    generation: u32,
-}
-
-/// One process from start to end.
+/// One process from start to end. All moments are ns since boot.
 #[derive(Clone, Debug)]
 pub struct Life {
     /// Its pid.
     pub pid: u32,
-    /// Start in ticks since boot, if `/proc` told it.
-    pub start_ticks: Option<u64>,
-    /// The same as a date in ms.
-    pub start_ms: Option<i64>,
-    /// `comm`.
-    pub comm: Text,
-    /// Executable as the kernel names it.
-    pub exe: Option<Text>,
-    /// Working directory when last told.
-    pub cwd: Option<Text>,
-    /// Arguments of the last exec, as many as fit.
-    pub args: Vec<Text>,
-    /// How many arguments there were.
-    pub args_count: usize,
     /// The parent's pid when last told.
     pub ppid: u32,
+    /// Session; 0: not known.
+    pub session: u32,
+    /// Process group; 0: not known for sure, since nobody tells of its changes.
+    pub group: u32,
+    /// Real and effective user id, if known.
+    pub uids: Option<[u32; 2]>,
     /// The parent.
     pub parent: Option<Key>,
     /// The first parent, where another one has taken its place.
-    pub creator: Option<Key>,
+    pub creator: Option<Box<Creator>>,
+    /// What it runs.
+    pub image: Arc<Image>,
     /// Where it runs.
-    pub place: Place,
-    /// The place was taken from the parent.
-    pub inherited: bool,
-    /// When it ended in ms.
-    pub ended: Option<i64>,
-    /// When it was last heard of in ms.
-    pub seen: i64,
-    pub(super) first_serial: i64,
+    pub place: Arc<Where>,
+    /// What and where it was before its last exec.
+    pub earlier: Option<(Arc<Image>, Arc<Where>)>,
+    /// Working directory when last told.
+    pub cwd: Option<Arc<Text>>,
+    /// Which version of which file it runs.
+    pub file: Option<Arc<FileId>>,
+    /// How it ended, as wait(2) says it.
+    pub status: Option<u32>,
+    pub(super) start_ns: i64,
+    pub(super) exec_ns: i64,
+    pub(super) ended_ns: i64,
+    /// Up to here the end, if it was only inferred, is beyond doubt later.
+    pub(super) seen_ns: i64,
     pub(super) entity: Entity,
     /// The life that had this pid before.
     pub(super) previous: Option<Key>,
+    /// By whom or what it came to this host.
+    pub(super) entry: Option<Key>,
+    pub(super) entry_type: Entry,
+    pub(super) children: u32,
+    pub(super) threads: u16,
+    pub(super) start: Start,
+    pub(super) tries: u8,
+    /// Everything from its start on was told by the connector.
+    pub(super) watched: bool,
+    /// When it ended is an upper bound.
+    pub(super) end_inferred: bool,
+    /// The first thread ended, others did not.
+    pub(super) headless: bool,
+    /// The entity was given out and stays.
+    pub(super) named: bool,
+    /// It has a place in the queue of eviction.
+    pub(super) queued: bool,
+    /// It was there when the agent came.
+    pub(super) existing: bool,
+    pub(super) terminal: bool,
+}
+
+/// How the start is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start {
+    /// Not at all; the first event's serial stands in for it.
+    Unknown,
+    /// From `/proc`, cut to a tick.
+    Tick,
+    /// From the fork itself, a few µs late.
+    Told,
+}
+
+/// The parent that a process had first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Creator {
+    /// Its pid.
+    pub pid: u32,
+    /// Its life, as long as it is known.
+    pub key: Option<Key>,
+    pub(super) entity: Entity,
+}
+
+/// A program as it was started; children share it until their own exec.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Image {
+    /// `comm`; empty: not known yet.
+    pub comm: Text,
+    /// Executable as the kernel names it.
+    pub exe: Option<Text>,
+    /// Arguments, as many as fit.
+    pub args: Box<[Text]>,
+    /// How many arguments there were.
+    pub args_count: u32,
+    /// Path of the script, if it is one.
+    pub script: Option<Text>,
+}
+
+/// Where a process is, and how that is known.
+#[derive(Clone, Debug)]
+pub struct Where {
+    /// Host, container, or unknown with the reason.
+    pub place: Place,
+    /// Taken from the parent at a fork that was seen, not read from the process itself.
+    pub inherited: bool,
 }
 
 /// Names of programs that move their children into containers. `comm` has at most 15 bytes.
-const RUNTIMES: [&str; 9] =
-    ["runc", "crun", "youki", "conmon", "containerd", "containerd-shim", "dockerd", "podman", "crio"];
+const RUNTIMES: [&str; 12] = [
+    "runc",
+    "crun",
+    "youki",
+    "conmon",
+    "containerd",
+    "containerd-shim",
+    "dockerd",
+    "podman",
+    "crio",
+    "systemd",
+    "systemd-nspawn",
+    "systemd-executo",
+];
+
+pub(super) const NEVER: i64 = i64::MAX;
 
 impl Life {
     /// A life of which only the pid is known.
     #[must_use]
-    pub(super) fn new(pid: u32, seen: i64, first_serial: i64) -> Self {
+    pub(super) fn new(pid: u32, seen_ns: i64, unknown: &Arc<Where>, image: &Arc<Image>) -> Self {
         Self {
             pid,
-            start_ticks: None,
-            start_ms: None,
-            comm: Text::default(),
-            exe: None,
-            cwd: None,
-            args: Vec::new(),
-            args_count: 0,
             ppid: 0,
+            session: 0,
+            group: 0,
+            uids: None,
             parent: None,
             creator: None,
-            place: Place::Unknown("pid-gone"),
-            inherited: false,
-            ended: None,
-            seen,
-            first_serial,
-            entity: [b'A'; 22],
+            image: Arc::clone(image),
+            place: Arc::clone(unknown),
+            earlier: None,
+            cwd: None,
+            file: None,
+            status: None,
+            start_ns: i64::MIN,
+            exec_ns: i64::MIN,
+            ended_ns: NEVER,
+            seen_ns,
+            entity: [0; 16],
             previous: None,
+            entry: None,
+            entry_type: Entry::Unknown,
+            children: 0,
+            threads: 0,
+            start: Start::Unknown,
+            tries: 0,
+            watched: false,
+            end_inferred: false,
+            headless: false,
+            named: false,
+            queued: false,
+            existing: false,
+            terminal: false,
         }
     }
 
     /// `process.entity_id`.
     #[must_use]
-    pub fn entity_id(&self) -> &str {
+    pub fn entity_id(&self) -> String {
         super::entity::text(&self.entity)
     }
 
-    /// Takes over what an event says. Arguments are kept up to `args_bytes`.
-    pub(super) fn learn(&mut self, facts: &Facts, args_bytes: usize) {
-        self.seen = self.seen.max(facts.time.millis());
-        let set = |to: &mut Option<Text>, from: &Option<Text>| {
-            if from.is_some() && to != from {
-                to.clone_from(from);
-            }
-        };
-        set(&mut self.exe, &facts.exe);
-        set(&mut self.cwd, &facts.cwd);
-        if let Some(comm) = facts.comm.as_ref().filter(|comm| **comm != self.comm) {
-            self.comm = comm.clone();
-        }
-        if facts.is_exec && !facts.failed && !facts.args.is_empty() {
-            self.set_args(facts.args.iter().cloned(), args_bytes);
+    /// It has not ended, as far as anybody knows.
+    #[must_use]
+    pub fn lives(&self) -> bool {
+        self.ended_ns == NEVER
+    }
+
+    /// Start in ticks since boot.
+    pub(super) fn ticks(&self) -> Option<u64> {
+        let tick_ns = TICK_MS * super::timeline::MS;
+        (self.start != Start::Unknown).then(|| u64::try_from(self.start_ns / tick_ns).unwrap_or(0))
+    }
+
+    /// Whether a start in ticks can be the one of this life. The fork is told a little after the start that `/proc` shows.
+    pub(super) fn started_at(&self, ticks: u64) -> Option<bool> {
+        let own = self.ticks()?;
+        Some(match self.start {
+            Start::Told => ticks <= own && own - ticks <= 5,
+            Start::Tick | Start::Unknown => own == ticks,
+        })
+    }
+
+    /// The child of a fork as it begins: everything but the identity.
+    pub(super) fn copy_for_child(&self, pid: u32, parent: Key, at_ns: i64, place: Arc<Where>) -> Self {
+        Self {
+            pid,
+            ppid: self.pid,
+            parent: Some(parent),
+            creator: None,
+            place,
+            earlier: None,
+            status: None,
+            start_ns: at_ns,
+            exec_ns: i64::MIN,
+            ended_ns: NEVER,
+            seen_ns: at_ns,
+            previous: None,
+            children: 0,
+            threads: 0,
+            start: Start::Told,
+            tries: 0,
+            watched: false,
+            end_inferred: false,
+            headless: false,
+            named: false,
+            queued: false,
+            existing: false,
+            ..self.clone()
         }
     }
 
+    /// Whether the name is one that an exec of this life left unknown.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.image.comm.as_str().is_empty()
+    }
+
+    pub(super) fn container(&self) -> Option<&super::super::container::Container> {
+        self.place.place.container()
+    }
+}
+
+impl Image {
+    /// A container runtime, its monitor, or who else moves its children into cgroups of their own.
+    #[must_use]
+    pub fn is_runtime(&self) -> bool {
+        let comm = self.comm.as_str();
+        RUNTIMES.contains(&comm)
+            || ["runc:", "crun:", "containerd-shim", "lxc-", "(sd-"].iter().any(|start| comm.starts_with(start))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<Text>| text.as_ref().map_or(0, Text::len);
+        let args = self.args.iter().map(|arg| arg.len() + 16).sum::<usize>();
+        size_of::<Self>() + 32 + self.comm.len() + text(&self.exe) + text(&self.script) + args
+    }
+
+    /// Keeps arguments up to `limit` bytes.
     pub(super) fn set_args(&mut self, args: impl ExactSizeIterator<Item = Text>, limit: usize) {
-        self.args_count = args.len();
+        self.args_count = u32::try_from(args.len()).unwrap_or(u32::MAX);
         let mut left = limit;
         self.args = args
             .take_while(|arg| {
@@ -115,96 +265,10 @@ impl Life {
             .collect();
     }
 
-    /// The child of a fork as it begins: everything but the identity.
-    pub(super) fn copy_for_child(&self, pid: u32, parent: Key, at: i64) -> Self {
-        let known = !matches!(self.place, Place::Unknown(_));
-        Self {
-            pid,
-            start_ticks: None,
-            start_ms: None,
-            ppid: self.pid,
-            parent: Some(parent),
-            creator: None,
-            inherited: known,
-            ended: None,
-            seen: at,
-            first_serial: at,
-            previous: None,
-            ..self.clone()
-        }
-    }
-
-    /// A container runtime or its monitor.
-    #[must_use]
-    pub fn is_runtime(&self) -> bool {
-        let comm = self.comm.as_str();
-        RUNTIMES.contains(&comm) || comm.starts_with("runc:") || comm.starts_with("crun:")
-    }
-
-    /// The place was read from this process itself, not taken from its parent.
-    pub(super) fn placed_by_itself(&self) -> bool {
-        !self.inherited && !matches!(self.place, Place::Unknown(_))
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        let optional = [&self.exe, &self.cwd].into_iter().flatten().map(Text::len).sum::<usize>();
-        size_of::<Self>() + self.comm.len() + optional + self.args.iter().map(Text::len).sum::<usize>()
-    }
-}
-
-/// Lives by key, with their bytes added up.
-#[derive(Debug, Default)]
-pub(super) struct Lives {
-    slots: Vec<(u32, Option<Life>)>,
-    free: Vec<u32>,
-    bytes: usize,
-}
-
-impl Lives {
-    pub(super) fn insert(&mut self, life: Life) -> Key {
-        self.bytes += life.bytes();
-        if let Some(index) = self.free.pop() {
-            let (generation, slot) = &mut self.slots[index as usize];
-            *slot = Some(life);
-            return Key { index, generation: *generation };
-        }
-        self.slots.push((0, Some(life)));
-        // The table's bound is far below 2^32 lives.
-        Key { index: u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX), generation: 0 }
-    }
-
-    pub(super) fn get(&self, key: Key) -> Option<&Life> {
-        let (generation, life) = self.slots.get(key.index as usize)?;
-        life.as_ref().filter(|_| *generation == key.generation)
-    }
-
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Life> {
-        let (generation, life) = self.slots.get_mut(key.index as usize)?;
-        life.as_mut().filter(|_| *generation == key.generation)
-    }
-
-    pub(super) fn remove(&mut self, key: Key) -> Option<Life> {
-        let (generation, life) = self.slots.get_mut(key.index as usize)?;
-        if *generation != key.generation {
-            return None;
-        }
-        let life = life.take()?;
-        *generation = generation.wrapping_add(1);
-        self.free.push(key.index);
-        self.bytes -= life.bytes();
-        Some(life)
-    }
-
-    /// A life changed its size.
-    pub(super) fn resized(&mut self, before: usize, after: usize) {
-        self.bytes = (self.bytes + after).saturating_sub(before);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether what an event says of its program is this one.
+    pub(super) fn fits(&self, facts: &Facts) -> bool {
+        let same = |now: &Option<Text>, then: &Text| now.as_ref().is_none_or(|now| now == then);
+        self.exe.as_ref().is_none_or(|exe| same(&facts.exe, exe))
+            && (self.comm.as_str().is_empty() || same(&facts.comm, &self.comm))
     }
 }

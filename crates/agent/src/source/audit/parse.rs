@@ -98,11 +98,14 @@ impl Parser {
 
     /// Until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        self.out.enricher.scan();
+        self.out.enricher.begin();
         let mut batch = Batch::default();
         loop {
             match self.shared.queue.take(&mut batch, TICK) {
-                Taken::Some => batch.items().for_each(|item| self.take(&item)),
+                Taken::Some => {
+                    self.out.enricher.drain();
+                    batch.items().for_each(|item| self.take(&item));
+                }
                 Taken::Nothing => {}
                 Taken::Closed => break,
             }
@@ -111,6 +114,7 @@ impl Parser {
         self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event));
         self.out.finish();
         self.account();
+        self.out.enricher.end();
     }
 
     fn take(&mut self, item: &Item<'_>) {

@@ -1,0 +1,130 @@
+//! Where a process runs, and what `/proc` says of it besides.
+//!
+//! A place is proven by a read of the process's own cgroup, with a look at its start after the read: the pid was still its
+//! own. Without a read it is taken from the parent only where the fork itself was seen and the parent was in a container and
+//! no runtime, which moves its children. Everything else is unknown, reason `pid-gone`.
+
+use std::sync::Arc;
+
+use super::hash::FileId;
+use super::life::{Image, Start};
+use super::lives::Key;
+use super::{Life, Place, Table, Text, Where};
+use crate::sys::proc::{Stat, TICK_MS};
+
+/// Reads of a place that failed; a hidden `/proc` is not asked for ever.
+const TRIES: u8 = 3;
+
+/// Nothing is known of where a process is.
+pub(super) fn gone() -> Arc<Where> {
+    Arc::new(Where { place: Place::Unknown("pid-gone"), inherited: false })
+}
+
+impl Table {
+    /// Reads cgroup and stat of a life. Says whether it was still there.
+    pub(super) fn settle(&mut self, key: Key) -> bool {
+        let Some(life) = self.lives.get(key) else { return false };
+        let pid = life.pid;
+        let lines = self.proc.cgroup(pid);
+        let file = self.file_of(pid);
+        // The stat after the read proves that the cgroup was still that of this life.
+        let stat = self.stat_of(key);
+        let read = stat.as_ref().and(lines).map(|lines| self.containers.place(pid, &self.proc, &lines));
+        // The v1 hierarchies show `/` for a process that has begun to end.
+        let proven =
+            read.filter(|place| place.container().is_some() || stat.as_ref().is_some_and(|stat| !stat.exiting));
+        if let Some(stat) = &stat {
+            self.take_stat(key, stat);
+        }
+        let Some(life) = self.lives.get_mut(key) else { return false };
+        if stat.is_some() && file.is_some() {
+            life.file = file;
+        }
+        match proven {
+            Some(place) => {
+                life.tries = 0;
+                life.place = Arc::new(Where { place, inherited: false });
+            }
+            None => life.tries = life.tries.saturating_add(1),
+        }
+        stat.is_some()
+    }
+
+    /// As [`Self::settle`] without the cgroup.
+    pub(super) fn look(&mut self, key: Key) {
+        let Some(life) = self.lives.get(key) else { return };
+        let file = self.file_of(life.pid);
+        let Some(stat) = self.stat_of(key) else { return };
+        self.take_stat(key, &stat);
+        if let Some(life) = self.lives.get_mut(key).filter(|_| file.is_some()) {
+            life.file = file;
+        }
+    }
+
+    fn file_of(&self, pid: u32) -> Option<Arc<FileId>> {
+        FileId::of(&self.proc.executable_metadata(pid)?).map(Arc::new)
+    }
+
+    /// As [`Self::settle`], if there is reason to: the place is unknown, or its program is one that changes it.
+    pub(super) fn settle_if_open(&mut self, key: Key) {
+        let Some(life) = self.lives.get(key).filter(|life| life.lives()) else { return };
+        let unknown = matches!(life.place.place, Place::Unknown(_)) && life.tries < TRIES;
+        if unknown || life.image.is_runtime() && life.container().is_none() {
+            self.settle(key);
+            self.enter(key);
+        }
+    }
+
+    /// What a life's stat says now, if it is still its own.
+    pub(super) fn stat_of(&self, key: Key) -> Option<Stat> {
+        let life = self.lives.get(key)?;
+        let stat = self.proc.stat(life.pid)?;
+        match life.started_at(stat.start_ticks) {
+            Some(same) => same.then_some(stat),
+            // A start not known yet: what lives here and began before anything was heard of it is the same.
+            None => (start_ns(&stat) <= life.seen_ns.saturating_add(super::lookup::SLACK_NS)).then_some(stat),
+        }
+    }
+
+    /// What stat says besides.
+    pub(super) fn take_stat(&mut self, key: Key, stat: &Stat) {
+        let entity_host = &self.host;
+        let Some(life) = self.lives.get_mut(key) else { return };
+        (life.session, life.group, life.terminal) = (stat.session, stat.group, stat.terminal);
+        if life.start == Start::Unknown || life.start == Start::Told && !life.named {
+            (life.start, life.start_ns) = (Start::Tick, start_ns(stat));
+            if !life.named {
+                life.entity = entity_host.entity(life.pid, Some(stat.start_ticks), 0);
+            }
+        }
+        if life.is_nameless() {
+            let image = Image { comm: Text::of(&stat.comm), ..(*life.image).clone() };
+            self.lives.set_image(key, Arc::new(image));
+        }
+    }
+
+    /// Where a child is at its fork.
+    pub(super) fn at_fork(&self, creator: &Life) -> Arc<Where> {
+        let sure = creator.container().is_some() && !creator.image.is_runtime() && !creator.is_nameless();
+        match sure {
+            true if creator.place.inherited => Arc::clone(&creator.place),
+            true => Arc::new(Where { place: creator.place.place.clone(), inherited: true }),
+            false => Arc::clone(&self.unknown),
+        }
+    }
+
+    /// A program replaced by itself in the same container as its parent, which is no runtime, has not moved.
+    pub(super) fn has_not_moved(&self, life: &Life) -> bool {
+        let Some(container) = life.container() else { return false };
+        let Some(parent) = life.parent.and_then(|parent| self.lives.get(parent)) else { return false };
+        let still = |life: &Life| !life.is_nameless() && !life.image.is_runtime();
+        let same = parent.container().is_some_and(|theirs| theirs.id() == container.id());
+        same && parent.lives() && still(parent) && still(life)
+    }
+}
+
+/// Start in ns since boot.
+pub(super) fn start_ns(stat: &Stat) -> i64 {
+    let ticks = i64::try_from(stat.start_ticks).unwrap_or(i64::MAX);
+    ticks.saturating_mul(TICK_MS * super::timeline::MS)
+}
