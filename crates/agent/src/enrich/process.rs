@@ -217,6 +217,7 @@ impl Table {
         let at_ns = self.timeline.boot_ns(facts.time.millis());
         let key = self.find(facts, at_ns);
         self.name(key);
+        self.close(key, 0);
         let parent = self.reparent(key, facts, at_ns);
         let sight = self.sight(key, facts, at_ns, parent);
         self.learn(sight, facts, at_ns);
@@ -302,7 +303,7 @@ impl Table {
         }
         let exec = facts.is_exec && !facts.failed;
         if exec && !self.is_told_exec(key, at_ns) {
-            self.lives.set_earlier(key);
+            self.lives.set_earlier(key, at_ns, (&self.nobody, &self.unknown));
             if let Some(life) = self.lives.get_mut(key) {
                 life.exec_ns = at_ns;
             }

@@ -96,7 +96,7 @@ impl Connector {
         // NLMSG_DONE, no flags.
         request.extend_from_slice(&3_u16.to_ne_bytes());
         request.extend_from_slice(&0_u16.to_ne_bytes());
-        for word in [0, std::process::id(), message::ID[0], message::ID[1], number, 0] {
+        for word in [0, std::process::id(), message::ID[0], message::ID[1], 0, number] {
             request.extend_from_slice(&word.to_ne_bytes());
         }
         request.extend_from_slice(&4_u16.to_ne_bytes());

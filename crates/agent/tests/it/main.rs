@@ -3,5 +3,6 @@
 
 mod fake;
 mod kill;
+mod process;
 mod replay;
 mod shipping;

@@ -19,7 +19,7 @@ use tracing::error;
 use super::Table;
 use crate::clock::Clock;
 use crate::health::Counters;
-use crate::sys::connector::{Connector, Happening, Message, decode};
+use crate::sys::connector::{Connector, Message, decode};
 use crate::sys::netlink::{Arena, Received};
 use crate::sys::proc::{boot_ns, monotonic_ns};
 use crate::sys::wake::Wake;
@@ -165,9 +165,6 @@ impl Shared {
         let (mut missing, mut taken) = (0, 0);
         let mut table = lock(&self.table);
         for message in arena.frames().filter_map(|frame| decode(frame.bytes)) {
-            if matches!(message.what, Happening::Ack { .. }) {
-                continue;
-            }
             taken += 1;
             let before = u64::from(numbers.missing(&message));
             if before > 0 {
@@ -195,6 +192,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::connector::Happening;
 
     #[test]
     fn a_gap_in_the_numbers_of_a_cpu_is_so_many_lost() {

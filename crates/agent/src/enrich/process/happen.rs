@@ -88,7 +88,7 @@ impl Table {
         if exe.is_some() && exe != life.image.exe {
             let (pid, now_ns) = (life.pid, self.proc.boot_ns().unwrap_or(life.seen_ns));
             let image = Image { exe, ..self.read_args(pid) };
-            self.lives.set_earlier(key);
+            self.lives.set_earlier(key, now_ns, (&self.nobody, &self.unknown));
             self.lives.set_image(key, Arc::new(image));
             if let Some(life) = self.lives.get_mut(key) {
                 life.exec_ns = now_ns;
@@ -150,7 +150,7 @@ impl Table {
 
     fn exec(&mut self, pid: u32, at_ns: i64) {
         let Some(key) = self.alive(pid).or_else(|| self.look_up(pid, at_ns, 0)) else { return };
-        self.lives.set_earlier(key);
+        self.lives.set_earlier(key, at_ns, (&self.nobody, &self.unknown));
         let still = self.lives.get(key).is_some_and(|life| self.has_not_moved(life));
         let nobody = Arc::clone(&self.nobody);
         self.lives.set_image(key, nobody);
@@ -167,7 +167,7 @@ impl Table {
         self.enter(key);
     }
 
-    /// Gone before its cgroup could be read: what the fork gave it holds only if nobody could have moved it since.
+    /// Gone before its cgroup could be read: what was known of its place holds only if nobody could have moved it since.
     pub(super) fn unsettle(&mut self, key: Key) {
         let unknown = Arc::clone(&self.unknown);
         let Some(life) = self.lives.get(key) else { return };
@@ -177,7 +177,7 @@ impl Table {
                 || parent.image.is_runtime()
                 || parent.earlier.as_ref().is_some_and(|(image, _)| image.is_runtime())
         });
-        if (was_runtime || mover || life.container().is_none())
+        if (was_runtime || mover)
             && let Some(life) = self.lives.get_mut(key)
         {
             life.place = unknown;

@@ -40,6 +40,10 @@ pub struct Life {
     pub status: Option<u32>,
     pub(super) start_ns: i64,
     pub(super) exec_ns: i64,
+    /// When the program before that was started.
+    pub(super) earlier_exec_ns: i64,
+    /// When `/proc` was last asked for name and place: what it said is true for then.
+    pub(super) read_ns: i64,
     pub(super) ended_ns: i64,
     /// Up to here the end, if it was only inferred, is beyond doubt later.
     pub(super) seen_ns: i64,
@@ -57,6 +61,8 @@ pub struct Life {
     pub(super) watched: bool,
     /// When it ended is an upper bound.
     pub(super) end_inferred: bool,
+    /// Its place was taken from a parent of whose program and place at the fork there was no proof yet.
+    pub(super) open: bool,
     /// The first thread ended, others did not.
     pub(super) headless: bool,
     /// The entity was given out and stays.
@@ -151,6 +157,8 @@ impl Life {
             status: None,
             start_ns: i64::MIN,
             exec_ns: i64::MIN,
+            earlier_exec_ns: i64::MIN,
+            read_ns: i64::MIN,
             ended_ns: NEVER,
             seen_ns,
             entity: [0; 16],
@@ -163,6 +171,7 @@ impl Life {
             tries: 0,
             watched: false,
             end_inferred: false,
+            open: false,
             headless: false,
             named: false,
             queued: false,
@@ -210,6 +219,9 @@ impl Life {
             status: None,
             start_ns: at_ns,
             exec_ns: i64::MIN,
+            earlier_exec_ns: i64::MIN,
+            read_ns: i64::MIN,
+            open: self.open || self.read_ns > at_ns,
             ended_ns: NEVER,
             seen_ns: at_ns,
             previous: None,

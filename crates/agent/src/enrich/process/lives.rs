@@ -115,9 +115,14 @@ impl Lives {
         self.drop_image(gone);
     }
 
-    pub(super) fn set_earlier(&mut self, key: Key) {
+    /// At an exec: what was until now is what was before. `unknown` stands for a program and a place that were read so late
+    /// that they may be those of after the exec.
+    pub(super) fn set_earlier(&mut self, key: Key, at_ns: i64, unknown: (&Arc<Image>, &Arc<Where>)) {
         let Some(life) = self.get_mut(key) else { return };
-        let before = life.earlier.replace((Arc::clone(&life.image), Arc::clone(&life.place)));
+        let late = life.read_ns > at_ns;
+        let (image, place) = if late { unknown } else { (&life.image, &life.place) };
+        let before = life.earlier.replace((Arc::clone(image), Arc::clone(place)));
+        life.earlier_exec_ns = life.exec_ns;
         self.drop_image(before.map(|(image, _)| image));
     }
 

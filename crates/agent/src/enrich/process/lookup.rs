@@ -50,6 +50,11 @@ impl Table {
                     best = Some((score, key));
                 }
             }
+            let surely_begun = life.start_ns.saturating_add(if life.start == Start::Told { SKEW_NS } else { SLACK_NS });
+            if life.start != Start::Unknown && at_ns >= surely_begun {
+                // Whoever had the pid before was gone by then.
+                break;
+            }
             at = life.previous;
         }
         best.map(|(_, key)| key)
@@ -232,7 +237,9 @@ impl Table {
 /// Whether a moment can lie in a life.
 fn could_be(life: &Life, at_ns: i64) -> bool {
     let begun = life.start_ns <= at_ns.saturating_add(SLACK_NS);
-    begun && (life.ended_ns == NEVER || at_ns <= life.ended_ns.saturating_add(SKEW_NS))
+    // An inferred end is an upper bound already.
+    let skew_ns = if life.end_inferred { 0 } else { SKEW_NS };
+    begun && (life.ended_ns == NEVER || at_ns <= life.ended_ns.saturating_add(skew_ns))
 }
 
 /// Whether an event's program is one that this life has or had.

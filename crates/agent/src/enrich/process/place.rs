@@ -1,8 +1,8 @@
 //! Where a process runs, and what `/proc` says of it besides.
 //!
 //! A place is proven by a read of the process's own cgroup, with a look at its start after the read: the pid was still its
-//! own. Without a read it is taken from the parent only where the fork itself was seen and the parent was in a container and
-//! no runtime, which moves its children. Everything else is unknown, reason `pid-gone`.
+//! own. Without a read it is taken from the parent, and marked so, only where the fork itself was seen, the parent's own place
+//! is known, and the parent is no runtime, which moves its children. Everything else is unknown, reason `pid-gone`.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use super::lives::Key;
 use super::{Life, Place, Table, Text, Where};
 use crate::sys::proc::{Stat, TICK_MS};
 
+/// Parents of whose places one depends.
+const DEPTH: usize = 16;
 /// Reads of a place that failed; a hidden `/proc` is not asked for ever.
 const TRIES: u8 = 3;
 
@@ -42,7 +44,7 @@ impl Table {
         }
         match proven {
             Some(place) => {
-                life.tries = 0;
+                (life.tries, life.open) = (0, false);
                 life.place = Arc::new(Where { place, inherited: false });
             }
             None => life.tries = life.tries.saturating_add(1),
@@ -88,14 +90,19 @@ impl Table {
 
     /// What stat says besides.
     pub(super) fn take_stat(&mut self, key: Key, stat: &Stat) {
+        let now_ns = self.proc.boot_ns().unwrap_or(i64::MAX);
         let entity_host = &self.host;
         let Some(life) = self.lives.get_mut(key) else { return };
-        (life.session, life.group, life.terminal) = (stat.session, stat.group, stat.terminal);
-        if life.start == Start::Unknown || life.start == Start::Told && !life.named {
+        life.read_ns = now_ns;
+        // Of one that is being reaped the kernel shows zeros for these.
+        if stat.threads > 0 {
+            (life.session, life.group, life.terminal) = (stat.session, stat.group, stat.terminal);
+        }
+        if life.start == Start::Unknown {
             (life.start, life.start_ns) = (Start::Tick, start_ns(stat));
-            if !life.named {
-                life.entity = entity_host.entity(life.pid, Some(stat.start_ticks), 0);
-            }
+        }
+        if !life.named {
+            life.entity = entity_host.entity(life.pid, Some(stat.start_ticks), 0);
         }
         if life.is_nameless() {
             let image = Image { comm: Text::of(&stat.comm), ..(*life.image).clone() };
@@ -105,11 +112,45 @@ impl Table {
 
     /// Where a child is at its fork.
     pub(super) fn at_fork(&self, creator: &Life) -> Arc<Where> {
-        let sure = creator.container().is_some() && !creator.image.is_runtime() && !creator.is_nameless();
+        let known = !matches!(creator.place.place, Place::Unknown(_));
+        let sure = known && !creator.image.is_runtime() && !creator.is_nameless();
         match sure {
             true if creator.place.inherited => Arc::clone(&creator.place),
             true => Arc::new(Where { place: creator.place.place.clone(), inherited: true }),
             false => Arc::clone(&self.unknown),
+        }
+    }
+
+    /// A place taken from the parent when nobody knew yet what that was: by now everything of before is known.
+    pub(super) fn close(&mut self, key: Key, depth: usize) {
+        let Some(life) = self.lives.get(key).filter(|life| life.open) else { return };
+        let origin = life.creator.as_ref().map_or(life.parent, |creator| creator.key);
+        if let Some(origin) = origin.filter(|_| depth < DEPTH) {
+            self.close(origin, depth + 1);
+        }
+        let Some(life) = self.lives.get(key) else { return };
+        let proof = origin.and_then(|origin| self.lives.get(origin)).and_then(|origin| {
+            let (image, place) = match &origin.earlier {
+                _ if origin.exec_ns <= life.start_ns => (&origin.image, &origin.place),
+                Some((image, place)) if origin.earlier_exec_ns <= life.start_ns => (image, place),
+                _ => return None,
+            };
+            let known = !matches!(place.place, Place::Unknown(_));
+            (known && !image.is_runtime() && !image.comm.as_str().is_empty()).then(|| place.place.clone())
+        });
+        // An exec that found the process gone kept the place of the fork.
+        let place = match proof {
+            Some(place) => Arc::new(Where { place, inherited: true }),
+            None => Arc::clone(&self.unknown),
+        };
+        if let Some(life) = self.lives.get_mut(key) {
+            if life.place.inherited {
+                life.place = Arc::clone(&place);
+            }
+            if let Some((_, earlier)) = life.earlier.as_mut().filter(|(_, earlier)| earlier.inherited) {
+                *earlier = place;
+            }
+            life.open = false;
         }
     }
 

@@ -196,7 +196,14 @@ impl Account {
             let known = table.life(sight.key).unwrap().start != Start::Unknown;
             assert!(known || !whole);
             let owner = if known { owner } else { record.who };
-            assert_eq!(owner, record.who, "{record:?} got the life of {:?}", world.all[owner]);
+            assert_eq!(
+                owner,
+                record.who,
+                "{record:?} got the life of {:?}: {:?} {:?}",
+                world.all[owner],
+                table.life(sight.key),
+                world.all.iter().filter(|p| p.pid == record.facts.pid).collect::<Vec<_>>()
+            );
             let life = *self.lives.entry(record.who).or_insert(sight.key);
             assert!(!whole || life == sight.key, "{record:?} got a second life");
             let event = given(table, sight, false);
@@ -253,7 +260,7 @@ fn run(steps: &[(u8, u32)], lossy: bool) -> Account {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn no_event_gets_a_wrong_life_or_container(steps in prop::collection::vec((0_u8..60, any::<u32>()), 1..200)) {

@@ -1,0 +1,71 @@
+//! The process table on this machine's own processes. Without the right to process events each test says why it is skipped.
+
+use std::collections::HashMap;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use agent::clock::Clock;
+use agent::enrich::container::{Containers, Roots};
+use agent::enrich::process::feed::Feed;
+use agent::enrich::process::{Limits, Table};
+use agent::health::Health;
+use agent::sys::connector::Connector;
+use agent::sys::proc::Proc;
+
+/// A table that listens, or why it cannot.
+struct Listening {
+    feed: Feed,
+    table: Arc<Mutex<Table>>,
+    health: Arc<Health>,
+}
+
+impl Listening {
+    fn start() -> Option<Self> {
+        let connector = match Connector::open() {
+            Ok(connector) => connector,
+            Err(error) => {
+                println!("skipped: {error}");
+                return None;
+            }
+        };
+        let (proc, clock, health) = (Proc::default(), Clock::system(), Arc::new(Health::default()));
+        let limits = Limits { dead: 65_536, ..Limits::default() };
+        let table = Table::new(proc, Containers::new(Roots::default()), "host", "boot").with_limits(limits);
+        let table = Arc::new(Mutex::new(table));
+        let feed = Feed::start(connector, Arc::clone(&table), health.stage("process"), clock).unwrap();
+        Some(Self { feed, table, health })
+    }
+
+    fn lost(&self) -> u64 {
+        self.health.stage("process").report().lost.values().sum()
+    }
+}
+
+#[test]
+fn a80_each_of_10000_has_start_end_parent_and_session() {
+    let Some(it) = Listening::start() else { return };
+    let script = "i=0; while [ $i -lt 10000 ]; do /bin/true; i=$((i+1)); done";
+    let begin = Instant::now();
+    let mut shell = Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap();
+    let pid = shell.id();
+    assert!(shell.wait().unwrap().success());
+    let took = begin.elapsed();
+    it.feed.drain();
+    let table = it.table.lock().unwrap();
+    let shell = table.all().find(|life| life.pid == pid && life.ppid == std::process::id()).unwrap();
+    let shell_entity = shell.entity_id();
+    let children: Vec<_> = table.all().filter(|life| life.ppid == pid && life.parent.is_some()).collect();
+    let mut entities = HashMap::new();
+    let (mut named, mut placed) = (0, 0);
+    for child in &children {
+        assert_eq!(table.life(child.parent.unwrap()).map(|parent| parent.entity_id()), Some(shell_entity.clone()));
+        assert!(!child.lives() && child.status == Some(0), "{child:?}");
+        assert_eq!(child.session, shell.session);
+        assert_eq!(entities.insert(child.entity_id(), child.pid), None, "an entity twice");
+        named += usize::from(child.image.comm.as_str() == "true");
+        placed += usize::from(!child.place.inherited);
+    }
+    println!("10000 in {took:?}: {named} names and {placed} places read while they lived; lost {}", it.lost());
+    assert_eq!((children.len(), it.lost()), (10_000, 0));
+}
