@@ -46,9 +46,9 @@ mod tests;
 mod value;
 
 pub use bytes::{DecodeError, HEADER_BYTES, canonical, decode, encode};
-pub use check::{Line, Problem, Report, Severity, check, check_files};
+pub use check::{Line, Problem, Report, Severity, check, check_files, check_given};
 pub use field::{FieldId, Kind};
-pub use file::{Merged, merge, natural_order};
+pub use file::{Merged, merge, merge_given, natural_order};
 pub use mask::Mask;
 pub use parse::{Setting, Statement};
 pub use plan::{COVER_KEY, Difference, Step, difference, plan};

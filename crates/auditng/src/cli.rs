@@ -219,7 +219,7 @@ pub(crate) enum RulesAction {
     /// Report every error and doubtful rule with its place. Exit 1: doubtful, 2: errors.
     Check(RuleFiles),
     /// Print the rules as the kernel takes them.
-    Compile(RuleFiles),
+    Compile(CompileRules),
     /// Bring the kernel to these rules without a moment in which a kept one is absent. Exit 4: the kernel refused some, or is
     /// locked.
     Load(LoadRules),
@@ -237,6 +237,27 @@ pub(crate) struct RuleFiles {
     /// How to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(crate) format: TextOrJson,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompileRules {
+    /// Rule files, or directories whose *.rules are taken in augenrules order; none: the built-in rules.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = CompiledFormat::Text)]
+    pub(crate) format: CompiledFormat,
+}
+
+/// How compiled rules are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum CompiledFormat {
+    /// One spelling for each rule.
+    Text,
+    /// A line with text and bytes (in hex) for each rule.
+    Json,
+    /// The bytes as the kernel takes them, one rule behind the other: 1,040 bytes, then as many as their last word says.
+    Raw,
 }
 
 #[derive(Args, Debug)]

@@ -208,7 +208,16 @@ pub fn check(text: &str, host: &Host<'_>) -> Report {
 /// together.
 #[must_use]
 pub fn check_files<'a>(files: &[(&'a str, &'a str)], host: &Host<'_>) -> Report {
-    let merged = file::merge(files);
+    check_merged(&file::merge(files), host)
+}
+
+/// Reads rule files that somebody named, by name and text, in the order given. Settings move as in [`check_files`].
+#[must_use]
+pub fn check_given<'a>(files: &[(&'a str, &'a str)], host: &Host<'_>) -> Report {
+    check_merged(&file::merge_given(files), host)
+}
+
+fn check_merged(merged: &file::Merged<'_>, host: &Host<'_>) -> Report {
     let lines = merged.lines.iter().map(|line| Source { file: Some(line.file), number: line.number, text: line.text });
     check_lines(lines, host)
 }

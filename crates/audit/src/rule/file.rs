@@ -24,13 +24,19 @@ pub struct MergedLine<'a> {
     pub text: &'a str,
 }
 
-/// Puts files together, given by name and text in any order.
+/// Puts the files of a directory together, given by name and text in any order.
 #[must_use]
 pub fn merge<'a>(files: &[(&'a str, &'a str)]) -> Merged<'a> {
     let mut files: Vec<_> = files.iter().filter(|(name, _)| is_rule_file(name)).collect();
     files.sort_by(|(a, _), (b, _)| natural_order(a, b));
+    merge_given(&files.into_iter().copied().collect::<Vec<_>>())
+}
+
+/// Puts files together in the order given, whatever their names.
+#[must_use]
+pub fn merge_given<'a>(files: &[(&'a str, &'a str)]) -> Merged<'a> {
     let (mut first, mut last, mut rest) = ([None; 3], None, Vec::new());
-    for (file, text) in files {
+    for &(file, text) in files {
         let lines = text.lines().zip(1..).map(|(text, number)| MergedLine { file, number, text });
         for line in lines.filter(|line| says_something(line.text)) {
             match line.text.split_whitespace().next().and_then(|word| word.get(..2)) {

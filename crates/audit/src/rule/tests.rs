@@ -50,7 +50,7 @@ fn one_spelling_for_each_rule() {
 }
 
 #[test]
-fn paths_with_blanks_in_three_spellings() {
+fn a72_paths_with_blanks_in_three_spellings() {
     let expect = r"-a always,exit -F path=/a\ b -F perm=wa -F key=k";
     prints(r"-w /a\ b -p wa -k k", expect);
     prints(r#"-w "/a b" -p wa -k k"#, expect);
@@ -60,7 +60,7 @@ fn paths_with_blanks_in_three_spellings() {
 }
 
 #[test]
-fn calls_in_every_spelling() {
+fn a73_calls_in_every_spelling() {
     let both = rule("-a always,exit -F arch=b64 -S open,truncate");
     assert_eq!(rule("-a always,exit -F arch=b64 -S open -S truncate"), both);
     assert_eq!(rule("-a always,exit -F arch=b64 -S 2,76"), both);
@@ -69,10 +69,16 @@ fn calls_in_every_spelling() {
     assert!(rule("-a always,exit -F arch=b32 -S all").calls.is_all());
     assert!(rule("-a always,exit -F uid=0").calls.is_all());
     assert!(rule("-a always,task -F uid=0").calls.is_none());
+    // A call that only the other arch has, and -S before -F arch: read as if it stood behind, with a warning.
+    let unknown = check("-a always,exit -F arch=b64 -S stime", &host());
+    assert!(unknown.errors().any(|error| error.message == "x86_64 has no call `stime`"));
+    assert_eq!(rule("-a always,exit -S stime -F arch=b32"), rule("-a always,exit -F arch=b32 -S stime"));
+    let warned = check("-a always,exit -S stime -F arch=b32", &host());
+    assert!(warned.problems.iter().any(|problem| problem.severity == Severity::Warning));
 }
 
 #[test]
-fn several_keys_are_one_field() {
+fn a72_several_keys_are_one_field() {
     let rule = rule("-a always,exit -S open -k read -k open");
     assert_eq!(rule.keys().collect::<Vec<_>>(), [&b"read"[..], b"open"]);
     assert_eq!(rule.field(FieldId::KEY).unwrap().value, Value::Text(b"read\x01open".to_vec()));
@@ -131,13 +137,17 @@ fn strange_bytes_are_named() {
 }
 
 #[test]
-fn several_files_by_the_order_of_augenrules() {
+fn a74_several_files_by_the_order_of_augenrules() {
     let files = [("b.rules", "-w /b -k x\n-e 1"), ("10-a.rules", "-w /a -k x\n-z"), ("9-a.rules", "-w /nine -k x\n-D")];
     let report = check_files(&files, &host());
     let paths: Vec<_> = report.rules().map(|rule| rule.fields[0].value.text().unwrap()).collect();
     assert_eq!(paths, [&b"/nine"[..], b"/a", b"/b"]);
     let error = report.errors().next().unwrap();
     assert_eq!((error.file.as_deref(), error.line), (Some("10-a.rules"), 2));
+    // Of two -e the last counts, wherever its file stands; 9- comes before 10-, 99- is last.
+    let files = [("99-end.rules", "-e 1"), ("10-a.rules", "-e 0\n-b 100"), ("9-a.rules", "-b 200\n-f 2")];
+    let status = check_files(&files, &host()).status();
+    assert_eq!((status.enabled, status.backlog_limit, status.failure), (Some(1), Some(100), Some(2)));
 }
 
 /// The rules that are shipped: nothing to say about them on the machines that they are for.
@@ -210,7 +220,7 @@ fn any_rule() -> impl Strategy<Value = Rule> {
 
 proptest! {
     #[test]
-    fn text_and_bytes_are_the_same_rule(rule in any_rule()) {
+    fn a70_text_and_bytes_are_the_same_rule(rule in any_rule()) {
         let bytes = encode(&rule);
         prop_assert_eq!(decode(&bytes), Ok(rule.clone()));
         let text = rule.text(arch::X86_64);

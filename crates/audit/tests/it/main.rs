@@ -1,5 +1,6 @@
 //! The audit crate through its public door: recordings, scenarios, goldens, laws.
 
+mod auditctl;
 mod goldens;
 mod inputs;
 mod libaudit;

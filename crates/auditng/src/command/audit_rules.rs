@@ -14,7 +14,9 @@ use audit::rule::{self, Difference, Report, Rule, Severity};
 use serde_json::{Value as Json, json};
 
 use super::print;
-use crate::cli::{AuditRules, DiffRules, LoadRules, RuleFiles, RulesAction, StatusFormat, TextOrJson};
+use crate::cli::{
+    AuditRules, CompileRules, CompiledFormat, DiffRules, LoadRules, RuleFiles, RulesAction, StatusFormat, TextOrJson,
+};
 use crate::exit::{Code, Failure, OrExit as _, Outcome};
 use crate::table::visible;
 
@@ -29,7 +31,7 @@ pub(crate) fn run(arguments: &AuditRules) -> Outcome {
 }
 
 fn check(files: &RuleFiles) -> Outcome {
-    let report = read(files, None)?;
+    let report = read(&files.files, None)?;
     let text = match files.format {
         TextOrJson::Json => format!("{:#}\n", report.problems.iter().map(problem).collect::<Json>()),
         TextOrJson::Text => {
@@ -58,22 +60,22 @@ fn rank(severity: Severity) -> u8 {
     }
 }
 
-fn compile(files: &RuleFiles) -> Outcome {
-    let rules = without_errors(read(files, None)?)?;
-    let text = match files.format {
-        TextOrJson::Json => rules
-            .iter()
-            .map(|rule| format!("{}\n", json!({"rule": rule.text(machine()), "bytes": hex(&rule::encode(rule))})))
-            .collect(),
-        TextOrJson::Text => lines("", &rules),
-    };
-    print(text.as_bytes())
+fn compile(arguments: &CompileRules) -> Outcome {
+    let rules = without_errors(read(&arguments.files, None)?)?;
+    match arguments.format {
+        CompiledFormat::Raw => print(&rules.iter().flat_map(rule::encode).collect::<Vec<u8>>()),
+        CompiledFormat::Text => print(lines("", &rules).as_bytes()),
+        CompiledFormat::Json => {
+            let object = |rule: &Rule| json!({"rule": rule.text(machine()), "bytes": hex(&rule::encode(rule))});
+            print(rules.iter().map(|rule| format!("{}\n", object(rule))).collect::<String>().as_bytes())
+        }
+    }
 }
 
 fn load(arguments: &LoadRules) -> Outcome {
     let mut kernel = live()?;
     let status = kernel.status().or_exit(Code::Refused)?;
-    let rules = without_errors(read(&arguments.of.rules, status.features)?)?;
+    let rules = without_errors(read(&arguments.of.rules.files, status.features)?)?;
     let wanted = Wanted { first: &[], rules: &rules, ownership: arguments.of.ownership() };
     let file = StateFile::at(&arguments.of.state);
     let mut state = remembered(&file);
@@ -143,7 +145,7 @@ fn wrong(outcome: &load::Outcome) -> String {
 fn diff(arguments: &DiffRules) -> Outcome {
     let mut kernel = live()?;
     let features = kernel.status().or_exit(Code::Refused)?.features;
-    let rules = without_errors(read(&arguments.rules, features)?)?;
+    let rules = without_errors(read(&arguments.rules.files, features)?)?;
     let wanted = Wanted { first: &[], rules: &rules, ownership: arguments.ownership() };
     let there = Loaded::read(&mut kernel).or_exit(Code::Refused)?.rules;
     let owned = remembered(&StateFile::at(&arguments.state)).rules().collect();
@@ -236,18 +238,18 @@ fn live() -> Result<Live, Failure> {
 }
 
 /// Reads the files, or the built-in rules.
-fn read(files: &RuleFiles, features: Option<u32>) -> Result<Report, Failure> {
+fn read(files: &[PathBuf], features: Option<u32>) -> Result<Report, Failure> {
     let mut texts = Vec::new();
-    for path in expand(&files.files)? {
+    for path in expand(files)? {
         let text = fs::read_to_string(&path)
             .map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
         texts.push((path.display().to_string(), text));
     }
-    if files.files.is_empty() {
+    if files.is_empty() {
         texts.extend(built_in().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
     }
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    Ok(with_host(features, |host| rule::check_files(&texts, host)))
+    Ok(with_host(features, |host| rule::check_given(&texts, host)))
 }
 
 /// A directory stands for its `*.rules` in augenrules order, hidden ones left out.

@@ -5,4 +5,5 @@ mod bad_input;
 mod exactly_once;
 mod program;
 mod replay;
+mod rules;
 mod search;

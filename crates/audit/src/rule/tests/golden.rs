@@ -47,7 +47,7 @@ fn directories(path: &[u8]) -> PathKind {
 }
 
 #[test]
-fn all_of_go_libaudit() {
+fn a70_all_85_goldens_both_ways() {
     let Some(folder) = testkit::recording("audit/go-libaudit/rule") else { return };
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -78,7 +78,7 @@ fn compare(machine: u32, flags: &str, bytes: &[u8], path: &Path) {
 }
 
 #[test]
-fn the_rules_of_neo23x0() {
+fn a71_401_of_the_405_rules_of_neo23x0() {
     let Some(path) = testkit::recording("audit/neo23x0/audit.rules") else { return };
     let text = std::fs::read_to_string(path).unwrap();
     let report = check(&text, &super::host());

@@ -18,7 +18,7 @@ fn check_error(line: &str, column: usize, message: &str) {
 }
 
 #[test]
-fn errors_and_their_columns() {
+fn a75_errors_and_their_columns() {
     check_error("-a always,exit -F arch=b64 -S opne", 31, "x86_64 has no call `opne`");
     check_error("-a always,exit -F arch=b64 -S open,0-10", 36, "x86_64 has no call `0-10`");
     check_error("-a always,exit -F arch=b64 -S stime", 31, "x86_64 has no call `stime`");
@@ -70,7 +70,7 @@ fn old_words_have_advice() {
 }
 
 #[test]
-fn all_errors_of_a_line_and_of_a_file_at_once() {
+fn a75_all_errors_of_a_line_and_of_a_file_at_once() {
     let found = problems("-a always,exit -F uid=nobody -F foo=1 -S opne\n# fine\n-w /ok -F arch=b64 -k x\n-b x\n");
     let expect = [
         "1:19 error: no user `nobody` here",
@@ -106,7 +106,7 @@ fn check_hint(text: &str, message: &str) {
 }
 
 #[test]
-fn cost_and_blind_spots() {
+fn a75_cost_and_blind_spots() {
     check_hint(
         "-a always,exit -F uid=0",
         "1:1 warning: this rule is asked, and may record, at the end of every system call of every program",
@@ -152,7 +152,7 @@ fn cost_and_blind_spots() {
 }
 
 #[test]
-fn rules_behind_others_that_decide_first() {
+fn a75_rules_behind_others_that_decide_first() {
     check_hint("-w /a -k x\n-w /a -k x", "2:1 warning: the same rule stands at line 1: the kernel refuses the second");
     check_hint(
         "-a never,exit -F uid=0\n-a always,exit -F arch=b64 -S execve -F uid=0 -k x",
@@ -169,7 +169,7 @@ fn a_twin_silences_the_hint() {
 }
 
 #[test]
-fn an_older_kernel_refuses_what_it_does_not_know() {
+fn a75_an_older_kernel_refuses_what_it_does_not_know() {
     let text = "-a always,exit -F exe=/bin/su -S setuid -F arch=b64 -k x\n-w /etc/shadow -k y";
     let report = check(text, &Host { features: Some(0x03), ..host() });
     let errors: Vec<_> = report.errors().map(|error| error.message.as_str()).collect();
