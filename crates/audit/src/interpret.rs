@@ -170,6 +170,7 @@ impl Reader {
             Meaning::OfFcntl => self.append_fcntl(out),
             Meaning::OfPrctl => self.append_prctl(out),
             Meaning::Mapping => self.append_mapping(out),
+            Meaning::Quota => self.append_quota(out),
         }
     }
 
@@ -215,6 +216,16 @@ impl Reader {
         }
         let rest = table::SOCKET_FLAGS.append(flags, out);
         append_rest(rest, out);
+    }
+
+    fn append_quota(&self, out: &mut String) {
+        match table::QUOTA.name(self.unsigned() >> 8) {
+            Some(name) => out.push_str(name),
+            None => write(out, format_args!("{:#x}", self.unsigned())),
+        }
+        if let Some(kind) = ["USRQUOTA", "GRPQUOTA", "PRJQUOTA"].get(usize::from(self.value().to_le_bytes()[0])) {
+            write(out, format_args!("|{kind}"));
+        }
     }
 
     /// By the family in the first argument.

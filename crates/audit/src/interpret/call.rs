@@ -43,10 +43,12 @@ pub(super) enum Meaning {
     OfPrctl,
     /// `mmap(2)` flags.
     Mapping,
+    /// A `quotactl(2)` command with its kind of quota in the lowest byte.
+    Quota,
 }
 
 use Meaning::{CloneFlags, Directory, FlagsInt, Id, Mapping, Mode, ModeIfCreated, Nothing as N, Number, OfFcntl};
-use Meaning::{OfPrctl, Open, Option as SocketOption, Personality, Protocol, Signal, SocketType};
+use Meaning::{OfPrctl, Open, Option as SocketOption, Personality, Protocol, Quota, Signal, SocketType};
 
 const fn v(values: &'static Values) -> Meaning {
     Meaning::Values(values)
@@ -76,6 +78,7 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("chown", [N, Id, Id, N]),
     ("chown32", [N, Id, Id, N]),
     ("clock_adjtime", [v(&table::CLOCK), N, N, N]),
+    ("clock_nanosleep", [v(&table::CLOCK), N, N, N]),
     ("clock_settime", [v(&table::CLOCK), N, N, N]),
     ("clock_settime64", [v(&table::CLOCK), N, N, N]),
     ("clone", [CloneFlags, N, N, N]),
@@ -99,12 +102,12 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("finit_module", [N, N, f(&table::MODULE), N]),
     ("flock", [N, f(&table::FLOCK), N, N]),
     ("fsconfig", [N, v(&table::FSCONFIG), N, N]),
-    ("fsetxattr", [N, N, N, N]),
     ("fsmount", [N, f(&table::FSMOUNT), f(&table::MOUNT_ATTR), N]),
     ("fsopen", [N, f(&table::FSOPEN), N, N]),
     ("fspick", [Directory, N, f(&table::FSPICK), N]),
     ("fstatat64", [Directory, N, N, f(&table::AT)]),
     ("futimesat", [Directory, N, N, N]),
+    ("getpriority", [N, Number, N, N]),
     ("getsockopt", [N, v(&table::SOCKET_LEVEL), SocketOption, N]),
     ("inotify_add_watch", [N, N, f(&table::INOTIFY), N]),
     ("io_uring_register", [N, v(&table::IO_URING_REGISTER), N, N]),
@@ -143,6 +146,7 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("openat", [Directory, N, Open, ModeIfCreated(2)]),
     ("openat2", [Directory, N, N, N]),
     ("personality", [Personality, N, N, N]),
+    ("pidfd_open", [Number, N, N, N]),
     ("pidfd_send_signal", [N, Signal, N, N]),
     ("pipe2", [N, Open, N, N]),
     ("pkey_mprotect", [N, N, f(&table::PROT), N]),
@@ -152,6 +156,8 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("process_vm_readv", [Number, N, N, N]),
     ("process_vm_writev", [Number, N, N, N]),
     ("ptrace", [v(&table::PTRACE), Number, N, N]),
+    ("quotactl", [Quota, N, N, N]),
+    ("quotactl_fd", [N, Quota, N, N]),
     ("readlinkat", [Directory, N, N, N]),
     ("reboot", [N, N, v(&table::REBOOT), N]),
     ("recv", [N, N, N, f(&table::MESSAGE)]),
@@ -160,7 +166,12 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("recvmsg", [N, N, f(&table::MESSAGE), N]),
     ("renameat", [Directory, N, Directory, N]),
     ("renameat2", [Directory, N, Directory, N]),
+    ("rt_sigaction", [Signal, N, N, N]),
     ("rt_sigqueueinfo", [Number, Signal, N, N]),
+    ("rt_tgsigqueueinfo", [Number, Number, Signal, N]),
+    ("sched_setaffinity", [Number, N, N, N]),
+    ("sched_setattr", [Number, N, N, N]),
+    ("sched_setparam", [Number, N, N, N]),
     ("sched_setscheduler", [Number, v(&table::SCHEDULER), N, N]),
     ("seccomp", [v(&table::SECCOMP_OPERATION), f(&table::SECCOMP_FLAGS), N, N]),
     ("semctl", [N, N, v(&table::IPC), N]),
@@ -176,6 +187,7 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("setgid", [Id, N, N, N]),
     ("setgid32", [Id, N, N, N]),
     ("setns", [N, f(&table::CLONE), N, N]),
+    ("setpgid", [Number, Number, N, N]),
     ("setpriority", [N, Number, Number, N]),
     ("setregid", [Id, Id, N, N]),
     ("setregid32", [Id, Id, N, N]),
@@ -193,12 +205,16 @@ pub(super) static CALLS: &[(&str, [Meaning; 4])] = &[
     ("shmctl", [N, v(&table::IPC), N, N]),
     ("shmget", [N, N, f(&table::IPC_FLAGS), N]),
     ("shutdown", [N, v(&table::SHUTDOWN), N, N]),
+    ("sigaction", [Signal, N, N, N]),
+    ("signal", [Signal, N, N, N]),
     ("socket", [v(&table::FAMILY), SocketType, Protocol, N]),
     ("socketcall", [v(&table::SOCKETCALL), N, N, N]),
     ("socketpair", [v(&table::FAMILY), SocketType, Protocol, N]),
     ("statx", [Directory, N, f(&table::AT), N]),
     ("symlinkat", [N, Directory, N, N]),
     ("tgkill", [Number, Number, Signal, N]),
+    ("timer_create", [v(&table::CLOCK), N, N, N]),
+    ("timerfd_create", [v(&table::CLOCK), N, N, N]),
     ("tkill", [Number, Signal, N, N]),
     ("umask", [Mode, N, N, N]),
     ("umount2", [N, f(&table::UMOUNT), N, N]),

@@ -35,6 +35,8 @@ pub fn field(record_type: RecordType, name: &str, value: &str, arch: u32) -> Opt
         (RecordType::FANOTIFY, "fan_info") => hex(value).filter(|rule| *rule != 0).map(|rule| format!("rule {rule}")),
         (RecordType::FANOTIFY, "subj_trust" | "obj_trust") => one_of(value, &["no", "yes", "unknown"]),
         (RecordType::NETFILTER_CFG, "family") => named(&table::NETFILTER_PROTOCOL, value),
+        (RecordType::NETFILTER_PKT, "action") => named(&table::NETFILTER_VERDICT, value),
+        (RecordType::NETFILTER_PKT, "icmptype") => named(&table::ICMP, value),
         (RecordType::NETFILTER_PKT, "proto") => named(&table::PROTOCOL, value),
         (RecordType::CONFIG_CHANGE, "list") => list(value),
         (RecordType::CONFIG_CHANGE, "audit_enabled") => one_of(value, &["disabled", "enabled", "locked"]),

@@ -74,11 +74,17 @@ fn privileges() {
     check("prctl", [24, 21, 0, 0], &[(0, "PR_CAPBSET_DROP"), (1, "cap_sys_admin")]);
     check("ptrace", [16, 4711, 0, 0], &[(0, "PTRACE_ATTACH"), (1, "4711")]);
     check("kill", [0xffff_ffff, 9, 0, 0], &[(0, "-1"), (1, "SIGKILL")]);
+    check("rt_sigaction", [11, 0, 0, 0], &[(0, "SIGSEGV")]);
+    check("rt_tgsigqueueinfo", [5, 6, 15, 0], &[(0, "5"), (1, "6"), (2, "SIGTERM")]);
+    check("timer_create", [1, 0, 0, 0], &[(0, "CLOCK_MONOTONIC")]);
+    check("setpgid", [0, 7, 0, 0], &[(0, "0"), (1, "7")]);
 }
 
 #[test]
 fn mounts_modules_and_the_kernel() {
     check("mount", [0, 0, 0, 0x1001], &[(3, "MS_RDONLY|MS_BIND")]);
+    check("quotactl", [0x8000_0801, 0, 0, 0], &[(0, "Q_SETQUOTA|GRPQUOTA")]);
+    check("quotactl_fd", [3, 0x8000_0200, 0, 0], &[(1, "Q_QUOTAON|USRQUOTA")]);
     check("umount2", [0, 2, 0, 0], &[(1, "MNT_DETACH")]);
     check("finit_module", [3, 0, 2, 0], &[(2, "MODULE_INIT_IGNORE_VERMAGIC")]);
     check("bpf", [5, 0, 0, 0], &[(0, "BPF_PROG_LOAD")]);

@@ -330,3 +330,23 @@ fn aucoalesce_every_golden_value_is_held() {
         judge(&differences, AUCOALESCE);
     }
 }
+
+/// Logs of six distributions from 2.6.32 to 4.10, some of them twelve years old: each line is a record, in an event that is
+/// closed at the end of the input at the latest, but for one that is none.
+#[test]
+fn a15_old_logs_are_read_whole() {
+    let mut seen = 0;
+    for log in folder("auparse", "log") {
+        let input = std::fs::read(&log).expect("a readable log");
+        let lines = input.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64;
+        let (events, counters) = replay(&input);
+        assert_eq!(counters.records + counters.unparsed, lines, "{}", log.display());
+        assert_eq!(counters.events, events.len() as u64);
+        for event in events.iter().filter(|event| at(event, "event.sequence").is_null()) {
+            // An auditd of those days wrote the kernel's ping into its log.
+            assert_eq!(at(event, "event.original"), "type=UNKNOWN[1329] msg=?", "{}", log.display());
+        }
+        seen += 1;
+    }
+    assert!(seen == 0 || seen == 5, "{seen}");
+}

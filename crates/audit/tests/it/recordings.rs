@@ -255,7 +255,7 @@ fn a27_every_socket_address_has_a_fixed_result() {
 }
 
 #[test]
-fn the_netlink_capture_holds_the_login() {
+fn a68_the_netlink_capture_holds_the_login() {
     let Some(input) = recording("audit/real/host.netlink.zst") else { return };
     let mut logins = 0;
     replay_each(&input, |event| {

@@ -314,6 +314,11 @@ fn packet_filters_and_packets() {
         ],
     );
     check(&changed("table=nat family=2 entries=5"), &[("auditng.meaning.family", json!("NFPROTO_IPV4"))]);
+    let old = one(record(
+        "NETFILTER_PKT",
+        "action=0 hook=1 len=84 inif=eth0 outif=? saddr=192.0.2.1 daddr=198.51.100.2 ipid=1 proto=1 icmptype=8 icmpcode=0",
+    ));
+    check(&old, &[("auditng.meaning", json!({"action": "NF_DROP", "proto": "IPPROTO_ICMP", "icmptype": "ICMP_ECHO"}))]);
     let packet =
         one(record("NETFILTER_PKT", "mark=0x1 saddr=192.0.2.1 daddr=198.51.100.2 proto=6 sport=40000 dport=22"));
     check(

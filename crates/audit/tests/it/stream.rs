@@ -62,6 +62,24 @@ fn a13_a_stepped_clock_holds_and_splits_nothing() {
 }
 
 #[test]
+fn a13_a_clock_stepped_inside_an_event_splits_it_by_its_key_only() {
+    // The kernel stamps an event once; a log in which the times of one serial differ has two events.
+    let lines = [
+        syscall("1000.000:7", 2, "").replace("pid=11", "pid=7"),
+        cwd("1000.000:7"),
+        syscall("4600.000:7", 2, ""),
+        cwd("4600.000:7"),
+        title("4600.000:7"),
+        title("1000.000:7"),
+    ];
+    let (events, counters) = replay(lines.concat());
+    assert_eq!((events.len(), counters.lost, counters.late, counters.incomplete), (2, 0, 0, 0));
+    for event in &events {
+        check(event, &[("auditng.audit.types", json!(["SYSCALL", "CWD", "PROCTITLE"]))]);
+    }
+}
+
+#[test]
 fn a14_nodes_are_told_apart() {
     let line = |node: &str| format!("node={node} {}", syscall("1.000:7", 2, ""));
     let (events, counters) = replay([line("web 1"), line("web 2")].concat());

@@ -61,6 +61,27 @@ fn a70_all_85_goldens_both_ways() {
     assert_eq!(count, 85);
 }
 
+/// The rule files themselves, of which the goldens hold the lines.
+#[test]
+fn a70_the_files_behind_the_goldens_compile_whole() {
+    let Some(folder) = testkit::recording("audit/go-libaudit/rule") else { return };
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rules") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let golden = read(&path.with_extension("rules.golden.yml"));
+        let host = Host { path: &directories, ..Host::bare(golden.machine) };
+        let report = check(&text, &host);
+        assert!(report.errors().next().is_none(), "{}: {:?}", path.display(), report.problems);
+        assert_eq!(report.rules().count(), golden.rules.len(), "{}", path.display());
+        files += 1;
+    }
+    assert_eq!(files, 8);
+}
+
 fn compare(machine: u32, flags: &str, bytes: &[u8], path: &Path) {
     let host = Host { path: &directories, ..Host::bare(machine) };
     let report = check(flags, &host);
