@@ -25,6 +25,7 @@ mod journal;
 mod json;
 mod short;
 
+use memchr::memmem;
 use schema::{Event, Loss, Timestamp, field};
 
 pub use detect::{Detection, Format, detect};
@@ -89,6 +90,9 @@ enum Skip {
     /// The rest of a damaged capture.
     Input,
 }
+
+/// 0x1d as rsyslog escapes it.
+const ESCAPED_SEPARATOR: &[u8] = b"#035";
 
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
@@ -264,7 +268,23 @@ impl Decoder {
             Format::JournalJson => return self.json_entry(line, each),
             _ => {}
         }
+        if !line.starts_with(b"type=") && memmem::find(line, ESCAPED_SEPARATOR).is_some() {
+            return self.escaped_line(line, each);
+        }
         match record::parse_line(line) {
+            Ok(record) => self.push(&record, each),
+            Err(error) => self.no_record(line, error, each),
+        }
+    }
+
+    /// A line that rsyslog wrote: what separates the ENRICHED tail is a control character, which it escapes.
+    #[cold]
+    fn escaped_line(&mut self, line: &[u8], each: &mut dyn FnMut(&mut Event)) {
+        let mut whole = line.to_vec();
+        if let Some(at) = memmem::rfind(&whole, ESCAPED_SEPARATOR) {
+            whole.splice(at..at + ESCAPED_SEPARATOR.len(), [0x1d]);
+        }
+        match record::parse_line(&whole) {
             Ok(record) => self.push(&record, each),
             Err(error) => self.no_record(line, error, each),
         }

@@ -104,6 +104,17 @@ fn ai3_ai4_behind_prefixes_of_every_kind() {
     }
 }
 
+#[test]
+fn ai2_ai4_the_tail_behind_rsyslogs_escape() {
+    let record = "type=USER_CMD msg=audit(1700000000.123:42): pid=1 uid=0 auid=1000 ses=1 msg='cmd=\"id\" res=success'";
+    for separator in ["#035", "\x1d"] {
+        let line = format!("Sep 21 14:00:01 web-1 audisp-syslog: {record}{separator}UID=\"root\" AUID=\"ada\"");
+        let (events, _, counters) = read(line.as_bytes(), usize::MAX);
+        assert_eq!((events.len(), counters.unparsed), (1, 0));
+        check(&events[0], &[("user.name", json!("root")), ("auditd.user.audit.name", json!("ada"))]);
+    }
+}
+
 /// An entry as journald makes it of a record.
 fn entry(line: &str) -> Vec<(&'static str, Vec<u8>)> {
     let (kind, ms, serial, text) = parts(line);

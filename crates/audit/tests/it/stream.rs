@@ -122,7 +122,9 @@ fn a17_memory_is_bounded_without_any_end() {
     let now = Timestamp::from_millis(1000);
     let template = syscall("1.000:SERIAL", 2, "");
     let (mut worst, mut groups) = (0, 0);
-    for serial in 0..1_000_000_u32 {
+    // Ten million where that takes seconds.
+    let records = if cfg!(debug_assertions) { 1_000_000_u32 } else { 10_000_000 };
+    for serial in 0..records {
         let line = template.replacen("SERIAL", &serial.to_string(), 1);
         reassembler.push(&parse_line(line.as_bytes()).unwrap(), now);
         while let Some(group) = reassembler.next_closed() {
@@ -135,7 +137,7 @@ fn a17_memory_is_bounded_without_any_end() {
         }
     }
     assert!(worst <= limits.bytes, "{worst}");
-    assert_eq!(groups + reassembler.open_groups() as u64, 1_000_000);
+    assert_eq!(groups + reassembler.open_groups() as u64, u64::from(records));
     assert_eq!(reassembler.counters().overflow, groups);
 }
 

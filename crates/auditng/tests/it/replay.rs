@@ -102,3 +102,14 @@ fn go_audits_json_packed_or_not_gives_the_same_events() {
     assert_eq!(first["auditng"]["import"]["container_pid"], 4711);
     assert_eq!((&first["user"]["name"], &first["container"]), (&Json::from("ada"), &Json::Null));
 }
+
+#[test]
+fn a6_events_of_our_own_come_back_byte_for_byte() {
+    let log = b"type=SYSCALL msg=audit(1700000000.123:7): arch=c000003e syscall=257 success=yes exit=3 a0=ffffff9c a1=7f a2=0 \
+                pid=5 comm=FFFE exe=\"/x\"\ntype=PATH msg=audit(1700000000.123:7): item=0 name=2F746D702FFFFE nametype=NORMAL\n\xff\n";
+    let first = replay_bytes(log, &[]);
+    assert_eq!(first.out.lines().count(), 2, "{}", first.err);
+    assert!(first.out.contains(r"/tmp/\\xff\\xfe") && first.out.contains("auditd.paths"), "{}", first.out);
+    let again = replay_bytes(first.out.as_bytes(), &[]);
+    assert_eq!((again.code, &again.out), (Some(0), &first.out), "{}", again.err);
+}
