@@ -4,6 +4,7 @@
 //! collect in a list. A sink that has no room says so ([`Refused`]) instead of growing; the source then counts the loss in
 //! its [`health::Counters`](crate::health::Counters), or waits, as it was told.
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -54,19 +55,42 @@ pub trait Source: Send {
 /// A started source.
 pub struct Running {
     stop: Box<dyn FnOnce() + Send>,
+    hand_over: Option<Box<dyn FnOnce() -> Vec<Kept> + Send>>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// A socket that stays open while one program takes the place of another, by a name that both know.
+pub type Kept = (&'static str, OwnedFd);
 
 impl Running {
     /// `stop` asks the threads to end; it must not block. Each thread hands over what it holds before it ends.
     pub fn new(stop: impl FnOnce() + Send + 'static, threads: Vec<JoinHandle<()>>) -> Self {
-        Self { stop: Box::new(stop), threads }
+        Self { stop: Box::new(stop), hand_over: None, threads }
+    }
+
+    /// With another end, for a successor that goes on at once: what the source changed outside stays, and the sockets given
+    /// are kept open for it.
+    #[must_use]
+    pub fn with_hand_over(self, hand_over: impl FnOnce() -> Vec<Kept> + Send + 'static) -> Self {
+        Self { hand_over: Some(Box::new(hand_over)), ..self }
     }
 
     /// A source that does nothing.
     #[must_use]
     pub fn idle() -> Self {
         Self::new(|| (), Vec::new())
+    }
+
+    /// As [`Self::stop`], for a successor that goes on at once. A source that cannot do that stops.
+    pub fn hand_over(self) -> (Draining, Vec<Kept>) {
+        let kept = match self.hand_over {
+            Some(hand_over) => hand_over(),
+            None => {
+                (self.stop)();
+                Vec::new()
+            }
+        };
+        (Draining { threads: self.threads }, kept)
     }
 
     /// Asks the source to end without waiting; [`Draining::join`] waits.

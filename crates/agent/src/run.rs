@@ -13,7 +13,7 @@ use schema::{AgentId, Event, Lane, Stream, Timestamp, field};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::health::Health;
-use crate::intake::{Running, Sink, Source, Stop, join_until};
+use crate::intake::{Kept, Running, Sink, Source, Stop, join_until};
 use crate::source::audit::Audit;
 use crate::spool::{self, Spool, Stats, Writer, disk::Folder};
 use crate::{ship, spool::disk};
@@ -80,9 +80,17 @@ impl Agent {
     /// # Errors
     /// The state folder cannot be used, or the system gives no threads.
     pub fn start(config: &Config, token: Option<String>) -> Result<Handle, StartError> {
+        Self::go_on(config, token, Vec::new())
+    }
+
+    /// As [`Self::start`], where a predecessor handed over in place ([`crate::restart`]).
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn go_on(config: &Config, token: Option<String>, kept: Vec<Kept>) -> Result<Handle, StartError> {
         let state = config.state_dir.join("audit.state");
         let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state, Clock::system());
-        let audit = audit.with_context(config.context()).filtered(config.filter.clone());
+        let audit = audit.with_context(config.context()).filtered(config.filter.clone()).going_on(kept);
         Self::start_with(config, token, vec![Box::new(audit)])
     }
 
@@ -152,20 +160,40 @@ impl Handle {
     /// Ends in order: sources, what they handed over made durable, what is durable shipped as far as the time goes. True:
     /// everything ended by itself. What was not shipped is in the spool and goes with the next start.
     pub fn stop(self, deadline: Instant) -> bool {
+        self.end(deadline, false).0
+    }
+
+    /// As [`Self::stop`], for a successor in this process that goes on at once: what sources changed in the kernel stays, and
+    /// the sockets given are to be kept open.
+    pub fn hand_over(self, deadline: Instant) -> (bool, Vec<Kept>) {
+        self.end(deadline, true)
+    }
+
+    fn end(self, deadline: Instant, hand_over: bool) -> (bool, Vec<Kept>) {
         let left = deadline.saturating_duration_since(Instant::now());
         let sources_until = deadline - left * (10 - SOURCES_TENTHS) / 10;
         // All are asked before one is waited for.
-        let draining: Vec<_> = self.sources.into_iter().map(Running::stop).collect();
+        let mut kept = Vec::new();
+        let leave = |source: Running| {
+            let (draining, sockets) = source.hand_over();
+            kept.extend(sockets);
+            draining
+        };
+        let draining: Vec<_> = match hand_over {
+            true => self.sources.into_iter().map(leave).collect(),
+            false => self.sources.into_iter().map(Running::stop).collect(),
+        };
         let mut clean = true;
         for source in draining {
             clean &= source.join(sources_until);
         }
         self.saying.0.set();
         clean &= join_until(self.saying.1, deadline);
-        put(&self.writer, &status("agent-stopped", "", self.clock.wall()));
+        let said = if hand_over { "agent-restarting" } else { "agent-stopped" };
+        put(&self.writer, &status(said, "", self.clock.wall()));
         self.writer.close();
         clean &= join_until(self.committing, deadline);
-        clean & self.shipping.stop(deadline)
+        (clean & self.shipping.stop(deadline), kept)
     }
 }
 

@@ -10,6 +10,8 @@
 
 #[path = "live/beside.rs"]
 mod beside;
+#[path = "live/anew.rs"]
+mod anew;
 #[path = "live/boxes.rs"]
 mod boxes;
 #[path = "live/burst.rs"]
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         ("switched_off_by_another_is_told", daemon::switched_off),
         ("a69_without_rights_one_sentence_says_what_to_add", daemon::without_rights),
         ("a69_without_the_subsystem_it_says_so", daemon::without_audit),
+        ("a66_started_anew_in_place_nothing_is_missing", anew::in_place),
         ("a66_restored_after_stop", owner::restored_after_stop),
         ("a66_restored_after_sigkill_and_next_start", owner::restored_after_sigkill),
         ("built_in_rules_are_all_taken", owner::built_in_rules),

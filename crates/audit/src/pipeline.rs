@@ -14,7 +14,7 @@ use schema::{Event, Loss, Stream, Timestamp, field};
 
 use crate::normalize::{self, Names, Normalizer};
 use crate::reassemble::{self, Gap, Group, Limits, Reassembler};
-use crate::record::Record;
+use crate::record::{Record, Stamp};
 
 /// How to run a [`Pipeline`].
 #[derive(Clone, Debug, Default)]
@@ -142,6 +142,24 @@ impl Pipeline {
     pub fn finish(&mut self, names: &dyn Names, each: &mut dyn FnMut(&mut Event)) {
         self.reassembler.finish();
         self.give(names, each);
+    }
+
+    /// Ends without giving out what is not whole yet: its records go to `each`, by type and text, for the pipeline of a
+    /// successor that reads on. Gives the stamp of the newest serial, for [`Self::resume`].
+    pub fn hand_over(&mut self, each: &mut dyn FnMut(u16, &[u8])) -> Option<Stamp> {
+        for group in self.reassembler.take_open() {
+            for part in group.parts() {
+                // As the kernel sent it, without what a log puts before it.
+                let begin = memchr::memmem::find(part.line, b"audit(").unwrap_or(0);
+                each(part.kind, &part.line[begin..]);
+            }
+        }
+        self.reassembler.newest()
+    }
+
+    /// Goes on behind the newest serial of a predecessor: what is missing from there on is lost.
+    pub fn resume(&mut self, newest: Stamp) {
+        self.reassembler.resume(newest);
     }
 
     /// Takes the losses noticed since the last call; [`Loss::to_event`] makes events of them.

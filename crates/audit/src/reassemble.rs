@@ -218,6 +218,31 @@ impl Reassembler {
         }
     }
 
+    /// Gives out the groups that are still open, oldest first, for a successor that reads on: it pushes their records again.
+    /// Serials still missing are counted.
+    pub fn take_open(&mut self) -> Vec<Group> {
+        let mut open: Vec<(u64, u32)> = self.slots.opened().collect();
+        open.sort_unstable();
+        self.last = None;
+        for gaps in &mut self.gaps {
+            gaps.finish(&mut self.reports);
+        }
+        open.into_iter().map(|(_, slot)| self.slots.take(slot).1).collect()
+    }
+
+    /// The newest serial of a stream without node names.
+    #[must_use]
+    pub fn newest(&self) -> Option<Stamp> {
+        self.gaps.get(NO_NODE as usize)?.newest()
+    }
+
+    /// Goes on where a predecessor ended: the next serial of a stream without node names is the one after `newest`.
+    pub fn resume(&mut self, newest: Stamp) {
+        if let Some(gaps) = self.gaps.get_mut(NO_NODE as usize) {
+            gaps.resume(newest);
+        }
+    }
+
     /// The next closed group, in the order of closing.
     pub fn next_closed(&mut self) -> Option<Group> {
         self.closed.pop_front()

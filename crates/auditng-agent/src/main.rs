@@ -1,7 +1,8 @@
 //! `auditng-agent`: the agent as a program of its own, for hosts that send to a server elsewhere.
 //!
-//! Reads the configuration, starts [`agent::Agent`], waits for SIGTERM or SIGINT and stops within five seconds. Everything
-//! else is in the library, where tests reach it.
+//! Reads the configuration, starts [`agent::Agent`], waits for SIGTERM or SIGINT and stops within five seconds. SIGHUP starts
+//! the program anew in place ([`agent::restart`]): the same pid, a new configuration, a new binary if there is one, no hole.
+//! Everything else is in the library, where tests reach it.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -9,14 +10,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use agent::config::{Config, Problems};
-use agent::sys::signal::Signals;
-use agent::{Agent, StartError};
+use agent::sys::signal::{Signal, Signals};
+use agent::{Agent, Handle, StartError, restart};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// From the signal to the end.
 const STOP: Duration = Duration::from_secs(5);
+/// From SIGHUP to the new program: what is not sent by then is in the spool. The kernel's records wait in socket buffers
+/// meanwhile.
+const HAND_OVER: Duration = Duration::from_secs(1);
 /// Left over for the process to end after everything else had its time.
 const SPARE: Duration = Duration::from_millis(500);
 
@@ -48,7 +52,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Watch this host until SIGTERM
+    /// Watch this host until SIGTERM; SIGHUP starts anew with what the configuration file then says
     Run(Options),
     /// Read the configuration and say what is wrong with it, or how the agent would run
     Check(Options),
@@ -98,13 +102,41 @@ fn log() {
 
 fn run(options: Options, signals: std::io::Result<Signals>) -> Result<(), Failure> {
     let signals = signals.map_err(|error| (Exit::Internal, error.into()))?;
-    let (config, token) = read(&options)?;
-    let agent = Agent::start(&config, token).map_err(|error| (exit_of(&error), error.into()))?;
-    tracing::info!(agent = %agent.id(), servers = ?config.ship.urls, state = %config.state_dir.display(), "agent started");
-    for source in agent.health().snapshot().sources {
-        tracing::info!(source = source.name, state = ?source.state, reason = source.reason, "source");
+    // By its path: after an upgrade that is the new one.
+    let program = std::env::current_exe().map_err(|error| (Exit::Internal, error.into()))?;
+    let (mut config, mut token) = read(&options)?;
+    let mut kept = restart::inherited();
+    loop {
+        let agent = Agent::go_on(&config, token.clone(), kept).map_err(|error| (exit_of(&error), error.into()))?;
+        tracing::info!(agent = %agent.id(), servers = ?config.ship.urls, state = %config.state_dir.display(), "agent started");
+        for source in agent.health().snapshot().sources {
+            tracing::info!(source = source.name, state = ?source.state, reason = source.reason, "source");
+        }
+        let Some(next) = until_told(&options, signals) else {
+            end(agent);
+            return Ok(());
+        };
+        (config, token) = next;
+        tracing::info!("starting anew in place");
+        let (_, sockets) = agent.hand_over(Instant::now() + HAND_OVER);
+        let (error, sockets) = restart::replace(&program, sockets);
+        tracing::error!(%error, program = %program.display(), "the new program does not start; this one goes on");
+        kept = sockets;
     }
-    signals.wait();
+}
+
+/// Waits for a signal; `None`: to end. A configuration with errors is no reason to stop watching.
+fn until_told(options: &Options, signals: Signals) -> Option<(Config, Option<String>)> {
+    while signals.wait() == Signal::Anew {
+        match read(options) {
+            Ok(next) => return Some(next),
+            Err((_, error)) => tracing::error!("SIGHUP changes nothing: {error:#}"),
+        }
+    }
+    None
+}
+
+fn end(agent: Handle) {
     tracing::info!("stopping");
     let left = agent.stats();
     if !agent.stop(Instant::now() + STOP - SPARE) {
@@ -113,7 +145,6 @@ fn run(options: Options, signals: std::io::Result<Signals>) -> Result<(), Failur
             "not everything was sent in time; it is in the spool and goes with the next start"
         );
     }
-    Ok(())
 }
 
 fn exit_of(error: &StartError) -> Exit {

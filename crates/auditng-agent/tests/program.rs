@@ -104,3 +104,35 @@ fn a_second_agent_is_4_and_the_first_stops_within_five_seconds() {
     assert_eq!(status.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn sighup_starts_anew_in_place_and_a_broken_configuration_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = quiet(dir.path(), "[ship]\nurls = [\"http://127.0.0.1:1\"]");
+    let log = dir.path().join("log");
+    let to_log = std::fs::File::create(&log).unwrap();
+    let mut running = Running(agent(&["run", "--config", &config]).stderr(to_log).spawn().unwrap());
+    let said = |what: &str, times: usize| {
+        eventually(what, Duration::from_secs(20), || {
+            let log = std::fs::read_to_string(&log).ok()?;
+            (log.matches(what).count() >= times).then_some(())
+        });
+    };
+    let signal = |signal| {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&running.0), signal).unwrap();
+    };
+    said("agent started", 1);
+    let good = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, "colour = 1\n").unwrap();
+    signal(rustix::process::Signal::HUP);
+    said("SIGHUP changes nothing", 1);
+    std::fs::write(&config, good.replace("http://127.0.0.1:1", "http://127.0.0.1:2")).unwrap();
+    signal(rustix::process::Signal::HUP);
+    said("agent started", 2);
+    said("http://127.0.0.1:2", 1);
+    signal(rustix::process::Signal::TERM);
+    let status = eventually("the end", Duration::from_secs(20), || running.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    let pid = std::fs::read_to_string(dir.path().join("state/LOCK")).unwrap();
+    assert_eq!(pid.trim(), running.0.id().to_string(), "the same process");
+}

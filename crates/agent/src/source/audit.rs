@@ -30,6 +30,7 @@ mod capture;
 pub mod control;
 pub mod doctor;
 mod go_audit;
+mod handover;
 pub mod kernel;
 pub mod load;
 mod parse;
@@ -54,16 +55,18 @@ use crate::config::{Bytes, Span};
 use crate::enrich::{self, Enricher};
 use crate::filter::{Chain, Filter};
 use crate::health::{Health, State};
-use crate::intake::{Running, Sink, Source};
+use crate::intake::{Kept, Running, Sink, Source};
+use crate::sys::netlink::Socket;
 use crate::sys::proc::Proc;
 
 use control::{Control, Plan, chain};
+use handover::Handover;
 use kernel::{Kernel as _, Live};
 pub use load::Ownership;
 use parse::Parser;
 use receive::Receiver;
 use rules::Found;
-use shared::{Shared, supervise};
+use shared::{Inherited, Shared, supervise};
 use state::{StateFile, Values};
 
 /// The keys of `[source.audit]`.
@@ -242,12 +245,16 @@ impl Origin {
     }
 }
 
+/// The names of sockets that this source keeps open for a successor.
+pub const KEPT: [&str; 2] = [shared::UNICAST, shared::MULTICAST];
+
 /// The source; see the [module](self).
 #[derive(Debug)]
 pub struct Audit {
     config: Config,
     rules: Rules,
     filters: Vec<Filter>,
+    inherited: Vec<Kept>,
     state_path: PathBuf,
     clock: Clock,
     proc: Proc,
@@ -259,7 +266,16 @@ impl Audit {
     #[must_use]
     pub fn new(config: Config, rules: Rules, state_path: PathBuf, clock: Clock) -> Self {
         let context = enrich::Config::default();
-        Self { config, rules, filters: Vec::new(), state_path, clock, proc: Proc::default(), context }
+        Self {
+            config,
+            rules,
+            filters: Vec::new(),
+            inherited: Vec::new(),
+            state_path,
+            clock,
+            proc: Proc::default(),
+            context,
+        }
     }
 
     /// With these bounds and places for what is known of processes and containers.
@@ -274,6 +290,12 @@ impl Audit {
         Self { filters, ..self }
     }
 
+    /// Going on at once where a predecessor ended, with the sockets that it kept open.
+    #[must_use]
+    pub fn going_on(self, inherited: Vec<Kept>) -> Self {
+        Self { inherited, ..self }
+    }
+
     fn plan(&self, found: Found) -> Plan {
         let first = if self.config.self_exclude { rules::self_exclusion(std::process::id()) } else { Vec::new() };
         Plan {
@@ -285,12 +307,19 @@ impl Audit {
             ownership: self.rules.ownership,
             lock: self.rules.lock,
             keep_rules: self.rules.on_exit == OnExit::Keep,
-            inherited: false,
+            inherited: self.inherited.iter().any(|(name, _)| *name == shared::UNICAST),
         }
     }
 
-    fn launch(self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
-        let shared = Arc::new(Shared::new(self.config.clone(), self.clock.clone(), health)?);
+    fn launch(mut self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
+        let mut kept = Inherited::default();
+        let mut goes_on = false;
+        for (name, fd) in &mut self.inherited {
+            let place = if *name == shared::UNICAST { &mut kept.unicast } else { &mut kept.multicast };
+            *place = fd.try_clone().map(Socket::from).ok();
+            goes_on |= place.is_some();
+        }
+        let shared = Arc::new(Shared::new(self.config.clone(), self.clock.clone(), health, kept)?);
         let mut kernel = Live::open(Some(Arc::clone(&shared.data)))?;
         let features = kernel.status().ok().and_then(|status| status.features);
         let mut found = rules::load(&self.rules.paths(), features);
@@ -298,6 +327,7 @@ impl Audit {
         let notes = std::mem::take(&mut found.problems);
         let filters = Chain::new(&self.filters, std::mem::take(&mut found.filters), health);
         let plan = self.plan(found);
+        self.inherited.clear();
         let counters = health.stage("kernel");
         let file = StateFile::at(&self.state_path);
         let mut control = Control::new(kernel, plan, self.proc.clone(), std::process::id(), file, counters);
@@ -311,13 +341,15 @@ impl Audit {
             .with_state(self.state_path.with_file_name("process.state"));
         let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health);
-        let stop = Arc::clone(&shared);
+        let (stop, leave) = (Arc::clone(&shared), Arc::clone(&shared));
+        let handover = Handover::at(&self.state_path);
+        let parser = parser.with_handover(handover, goes_on);
         let threads = vec![
             spawn("audit-parse", move || parser.run())?,
             spawn("audit-recv", move || receiver.run())?,
             spawn("audit-control", move || supervise(control, &shared))?,
         ];
-        Ok(Running::new(move || stop.stop.set(), threads))
+        Ok(Running::new(move || stop.stop.set(), threads).with_hand_over(move || leave.hand_over()))
     }
 }
 

@@ -23,7 +23,7 @@
 //! ```
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -102,6 +102,38 @@ impl Socket {
         Ok(Self { fd })
     }
 
+    /// A socket that a predecessor left open for us when it started this program in its place. It is closed again for
+    /// programs that we start.
+    ///
+    /// # Errors
+    /// `fd` is not open, or no socket of the audit family.
+    #[expect(unsafe_code, reason = "a number becomes a descriptor")]
+    pub fn inherited(fd: i32) -> io::Result<Self> {
+        let kept = std::path::PathBuf::from(format!("/proc/self/fd/{fd}"));
+        let is_socket = std::fs::read_link(kept)?.to_string_lossy().starts_with("socket:");
+        if fd <= 2 || !is_socket {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a socket that was handed over"));
+        }
+        // SAFETY: the descriptor is open, as /proc just showed, and nothing in this program knows its number but the caller,
+        // who got it from the predecessor and hands it over to us.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let of_audit = sockopt::socket_domain(&fd)? == AddressFamily::NETLINK
+            && sockopt::socket_protocol(&fd)? == Some(netlink::AUDIT);
+        if !of_audit {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a socket of the audit family"));
+        }
+        rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+        Ok(Self { fd })
+    }
+
+    /// A second descriptor of the same socket, which keeps it open.
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn keep(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
     /// Asks for a receive buffer of `bytes`, by force if allowed, else as far as `net.core.rmem_max` goes.
     ///
     /// # Errors
@@ -134,6 +166,13 @@ impl Socket {
             Err(Errno::NOBUFS) => Ok(Received::Congested),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// A socket that [`Socket::keep`] gave.
+impl From<OwnedFd> for Socket {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd }
     }
 }
 

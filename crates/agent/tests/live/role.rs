@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use agent::clock::Clock;
 use agent::health::Health;
 use agent::intake::{Refused, Sink, Source};
+use agent::restart;
 use agent::source::audit::{Audit, Config, Rules};
 use agent::sys::netlink::{Arena, Group, Received, Socket};
+use agent::sys::signal::{Signal, Signals};
 use agent::sys::wake::Wake;
 use audit::netlink::{Request, SetStatus, encode};
 use schema::{Event, Lane, field};
@@ -30,6 +32,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),
         ("state", [state]) => health(state),
+        ("anew", [rules, state, log]) => anew(rules, state, Path::new(log)),
         ("source", [rules, state, rcvbuf]) => source(rules, state, number(rcvbuf)),
         other => panic!("no such role: {other:?}"),
     }
@@ -146,9 +149,32 @@ fn source(rules: &str, state: &str, rcvbuf: usize) {
     say("ready");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     assert!(running.stop().join(Instant::now() + Duration::from_secs(20)));
+    say(&tell(&tally, &health));
+}
+
+fn tell(tally: &Tally, health: &Health) -> String {
     let lost: BTreeMap<&str, u64> = health.snapshot().counters.iter().flat_map(|stage| stage.lost.clone()).collect();
     let tally = tally.0.lock().unwrap();
-    say(&serde_json::json!({ "serials": tally.0, "storm": tally.1, "lost": lost }).to_string());
+    serde_json::json!({ "serials": tally.0, "storm": tally.1, "lost": lost }).to_string()
+}
+
+/// A source that starts itself anew at SIGHUP and ends at SIGTERM, each time writing what it saw to a log.
+fn anew(rules: &str, state: &str, log: &Path) {
+    let signals = Signals::block().unwrap();
+    let (tally, health) = (Arc::new(Tally::default()), Arc::new(Health::default()));
+    let rules = Rules { files: vec![rules.into()], ..Rules::default() };
+    let audit = Audit::new(Config::default(), rules, state.into(), Clock::system()).going_on(restart::inherited());
+    let running = Box::new(audit).start(Arc::clone(&tally) as Arc<dyn Sink>, Arc::clone(&health));
+    say("ready");
+    let signal = signals.wait();
+    let (draining, kept) = if signal == Signal::Anew { running.hand_over() } else { (running.stop(), Vec::new()) };
+    assert!(draining.join(Instant::now() + Duration::from_secs(20)));
+    let mut log = File::options().append(true).create(true).open(log).unwrap();
+    writeln!(log, "{}", tell(&tally, &health)).unwrap();
+    if signal == Signal::Anew {
+        let (error, _) = restart::replace(&std::env::current_exe().unwrap(), kept);
+        panic!("{error}");
+    }
 }
 
 /// A source that says how it is doing, and ends.

@@ -74,6 +74,17 @@ impl Gaps {
         self.boots
     }
 
+    /// The newest serial so far.
+    pub(super) fn newest(&self) -> Option<Stamp> {
+        self.newest
+    }
+
+    /// Goes on behind `newest`, as if all before it had come.
+    pub(super) fn resume(&mut self, newest: Stamp) {
+        self.start(newest);
+        self.seen.fill(u64::MAX);
+    }
+
     /// A record with this stamp was seen.
     pub(super) fn note(&mut self, stamp: Stamp, now: i64, reports: &mut Vec<Gap>) {
         self.marked += 1;

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::Origin;
 use super::capture::Capture;
+use super::handover::Handover;
 use super::queue::{Batch, Item, Taken};
 use super::shared::Shared;
 use crate::enrich::{Enricher, user::Users};
@@ -39,6 +40,8 @@ pub(super) struct Parser {
     totals: Totals,
     figures: Figures,
     capture: Option<Capture>,
+    /// Where what is not whole goes at an end for a successor.
+    handover: Option<Handover>,
     /// The newest serial of a predecessor in this boot, until the first of ours is known.
     before: Option<u32>,
     kernel: Arc<Counters>,
@@ -91,9 +94,25 @@ impl Parser {
             totals: Totals::default(),
             figures: Figures::new(health),
             capture,
+            handover: None,
             before,
             kernel: health.stage("kernel"),
         }
+    }
+
+    /// Takes up what a predecessor left, if this goes on where one ended.
+    pub(super) fn with_handover(mut self, handover: Handover, goes_on: bool) -> Self {
+        if !goes_on {
+            handover.forget();
+        } else {
+            let each = &mut |event: &mut Event| self.out.deliver(event);
+            if handover.take_up(&mut self.pipeline, self.shared.clock.wall(), &self.users, each) {
+                // What is missing from there on is noticed as a gap.
+                self.before = None;
+            }
+        }
+        self.handover = Some(handover);
+        self
     }
 
     /// Until the queue is closed and empty.
@@ -111,7 +130,10 @@ impl Parser {
             }
             self.tick();
         }
-        self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event));
+        match self.handover.take().filter(|_| self.shared.is_handing_over()) {
+            Some(handover) => handover.leave(&mut self.pipeline),
+            None => self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event)),
+        }
         self.out.finish();
         self.account();
         self.out.enricher.end();

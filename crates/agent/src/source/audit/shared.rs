@@ -12,7 +12,7 @@ use super::kernel::Kernel;
 use super::queue::Queue;
 use crate::clock::Clock;
 use crate::health::{self, Figure, Health, State};
-use crate::intake::Stop;
+use crate::intake::{Kept, Stop};
 use crate::sys::netlink::{Granted, Group, Socket};
 use crate::sys::proc::Proc;
 use crate::sys::wake::Wake;
@@ -26,6 +26,17 @@ const DRAIN: Duration = Duration::from_millis(700);
 /// The same for the few records that putting values back makes.
 const LAST_SILENCE: Duration = Duration::from_millis(20);
 const LAST_DRAIN: Duration = Duration::from_millis(200);
+
+/// The names of the sockets that are kept open for a successor.
+pub(super) const UNICAST: &str = "audit-unicast";
+pub(super) const MULTICAST: &str = "audit-multicast";
+
+/// Sockets that a predecessor kept open for us.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    pub(super) unicast: Option<Socket>,
+    pub(super) multicast: Option<Socket>,
+}
 
 /// Somebody else did that, and who wants audit off is not fought.
 const SWITCHED_OFF: &str = "audit is switched off (enabled 0), so nothing is recorded; auditctl -e 1 switches it on";
@@ -48,6 +59,8 @@ pub(super) struct Shared {
     newest: AtomicU64,
     /// A parser that must not wait for its sink any longer.
     hurry: AtomicBool,
+    /// A successor goes on at once: nothing is put back, and what is not whole is handed over.
+    handing_over: AtomicBool,
     health: Arc<health::Source>,
     granted: Granted,
     problems: Mutex<Vec<String>>,
@@ -82,8 +95,9 @@ pub(super) struct Orders {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, clock: Clock, health: &Health) -> std::io::Result<Self> {
-        let data = Socket::open(Group::None)?;
+    pub(super) fn new(config: Config, clock: Clock, health: &Health, kept: Inherited) -> std::io::Result<Self> {
+        let data = kept.unicast.map_or_else(|| Socket::open(Group::None), Ok)?;
+        let orders = Orders { multicast: kept.multicast.map(Arc::new), ..Orders::default() };
         let granted = data.set_receive_buffer(config.receive_buffer())?;
         Ok(Self {
             queue: Queue::new(usize::try_from(config.queue_bytes.0).unwrap_or(usize::MAX)),
@@ -92,10 +106,11 @@ impl Shared {
             stop: Stop::default(),
             wake: Wake::new()?,
             data: Arc::new(data),
-            orders: Mutex::default(),
+            orders: Mutex::new(orders),
             drained: Condvar::new(),
             newest: AtomicU64::new(0),
             hurry: AtomicBool::new(false),
+            handing_over: AtomicBool::new(false),
             health: health.source("audit"),
             granted,
             problems: Mutex::default(),
@@ -224,6 +239,26 @@ impl Shared {
         u32::try_from(newest & u64::from(u32::MAX)).ok().filter(|_| newest != 0)
     }
 
+    /// The end for a successor: the sockets that it reads on.
+    pub(super) fn hand_over(&self) -> Vec<Kept> {
+        self.handing_over.store(true, Ordering::Relaxed);
+        let keep = |name, socket: &Socket| match socket.keep() {
+            Ok(fd) => Some((name, fd)),
+            Err(error) => {
+                warn!(name, %error, "a socket cannot be kept open");
+                None
+            }
+        };
+        let copy = self.orders().multicast.and_then(|copy| keep(MULTICAST, &copy));
+        let kept = keep(UNICAST, &self.data).into_iter().chain(copy).collect();
+        self.stop.set();
+        kept
+    }
+
+    pub(super) fn is_handing_over(&self) -> bool {
+        self.handing_over.load(Ordering::Relaxed)
+    }
+
     /// Whether events that find no room should be given up.
     pub(super) fn in_a_hurry(&self) -> bool {
         self.hurry.load(Ordering::Relaxed)
@@ -271,6 +306,12 @@ pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
             shared.follow(&control);
             before = now;
         }
+    }
+    if shared.is_handing_over() {
+        shared.last_look(&mut control);
+        shared.end_reading();
+        shared.health.set(State::Off, "a successor goes on");
+        return;
     }
     if control.switch_off() {
         // Nothing is recorded any more. What is under way becomes events at once; the kernel takes its time with the rules.
