@@ -8,10 +8,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
 
-#[path = "live/beside.rs"]
-mod beside;
 #[path = "live/anew.rs"]
 mod anew;
+#[path = "live/beside.rs"]
+mod beside;
 #[path = "live/boxes.rs"]
 mod boxes;
 #[path = "live/burst.rs"]
