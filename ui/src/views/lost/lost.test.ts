@@ -46,5 +46,5 @@ test('a hole has two ends', () => {
 });
 
 test('the warning over a search', () => {
-  expect(warning(loss([total('kernel-lost', 512)]))).toBe('this time has a hole on web-1: 512 records missing (kernel-lost)');
+  expect(warning(loss([total('kernel-lost', 512)]))).toBe('This time has a hole on web-1: 512 records are missing (kernel-lost)');
 });

@@ -86,5 +86,5 @@ export function warning(loss: Loss): string {
   const where = [...new Set(lines.flatMap((line) => line.where))];
   const hosts = where.length === 0 ? '' : ` on ${where.slice(0, 3).join(', ')}${where.length > 3 ? ` and ${count(where.length - 3)} more` : ''}`;
   const holes = loss.hole_count === 1 ? 'a hole' : `${count(loss.hole_count)} holes`;
-  return `this time has ${holes}${hosts}: ${amountText(lines)} missing (${[...new Set(lines.map((line) => line.reason))].slice(0, 4).join(', ')})`;
+  return `This time has ${holes}${hosts}: ${amountText(lines)} ${lines.length === 1 && amountText(lines).startsWith('1 ') ? 'is' : 'are'} missing (${[...new Set(lines.map((line) => line.reason))].slice(0, 4).join(', ')})`;
 }
