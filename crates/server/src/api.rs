@@ -14,6 +14,7 @@ mod export;
 mod health;
 mod input;
 mod known;
+mod look;
 mod loss;
 mod metrics;
 mod people;

@@ -16,13 +16,14 @@ use schema::search::Search;
 use schema::{Timestamp, field};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Context, Store};
+use store::Context;
 
 use self::rows::{By, Order, Row};
 use self::seek::{Found, Scope as ScopeRow};
 use super::App;
 use super::error::ApiError;
 use super::input::Params;
+use super::look::Look;
 use super::request::{self, Scope};
 use crate::access::Caller;
 use crate::clock;
@@ -44,6 +45,8 @@ pub(super) struct ListParams {
     size: Option<usize>,
     skip: Option<usize>,
     points: Option<usize>,
+    #[serde(default)]
+    allow_partial: bool,
 }
 
 /// Rows of one answer: usual, most.
@@ -73,28 +76,22 @@ pub(super) async fn list(
             let read = scope.read(&options)?;
             Ok((read.search, read.parsed))
         })?;
-        let mut answer = page(&*store, context, &within, &params, (size, points))?;
-        let head = json!({
-            "took_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "now": now.to_string(),
-            "parsed": parsed,
-        });
-        if let (Some(answer), Value::Object(head)) = (answer.as_object_mut(), head) {
-            answer.extend(head);
-        }
-        Ok::<_, ApiError>(answer)
+        let look = Look::new(&*store, context, params.allow_partial);
+        let answer = page(&look, &within, parsed.as_deref(), &params, (size, points))?;
+        Ok::<_, ApiError>(look.complete(answer, now, start.elapsed()))
     };
     Ok(Json(app.searches.run(&caller.name, run).await??))
 }
 
 fn page(
-    store: &dyn Store,
-    context: &Context,
+    look: &Look<'_>,
     within: &Search,
+    parsed: Option<&str>,
     params: &ListParams,
     (size, points): (usize, usize),
 ) -> Result<Value, ApiError> {
-    let mut found = seek::containers(store, context, within)?;
-    seek::names(store, context, &mut found)?;
+    let mut found = seek::containers(look, within)?;
+    seek::names(look, &mut found)?;
     let containers = found.rows.len();
     let mut rows = rows::grouped(std::mem::take(&mut found.rows), params.by);
     rows.retain(|row| row.has(&params.find));
@@ -104,13 +101,13 @@ fn page(
     let span = span(within, &found);
     let interval = span.map_or(0, |span| seek::interval(span, points));
     if let Some(span) = span {
-        seek::activity(store, context, within, (span, points), &mut rows, &mut found.scopes)?;
+        seek::activity(look, within, (span, points), &mut rows, &mut found.scopes)?;
     }
     Ok(json!({
         "from_ms": span.map(|(from, _)| from), "to_ms": span.map(|(_, to)| to), "interval_ms": interval,
         "by": params.by.name(), "rows": rows.iter().map(|row| row_json(row, params.by)).collect::<Value>(),
         "total": total, "containers": containers, "left_out_events": found.left_out,
-        "scopes": found.scopes.iter().map(scope_json).collect::<Value>(), "searchable_through": found.through,
+        "scopes": found.scopes.iter().map(scope_json).collect::<Value>(), "parsed": parsed,
     }))
 }
 
@@ -159,7 +156,8 @@ pub(super) async fn one(
 ) -> Result<Json<Value>, ApiError> {
     let store = Arc::clone(&app.store);
     let wanted = id.clone();
-    let hit = app.searches.run(&caller.name, move |context| seek::best(&*store, context, &wanted)).await??;
+    let run = move |context: &Context| seek::best(&Look::new(&*store, context, false), &wanted);
+    let hit = app.searches.run(&caller.name, run).await??;
     let hit = hit.ok_or_else(|| {
         ApiError::not_found(format!("no event names the container {}", id.chars().take(100).collect::<String>()))
     })?;

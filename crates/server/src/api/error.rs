@@ -25,6 +25,7 @@ pub(crate) enum Code {
     SearchTooLarge,
     Internal,
     Unavailable,
+    WindowsFailed,
     Timeout,
 }
 
@@ -46,6 +47,7 @@ impl Code {
             Self::SearchTooLarge => ("search_too_large", 400),
             Self::Internal => ("internal", 500),
             Self::Unavailable => ("unavailable", 503),
+            Self::WindowsFailed => ("windows_failed", 503),
             Self::Timeout => ("timeout", 504),
         }
     }
@@ -58,7 +60,9 @@ impl Code {
             Self::Unauthorized | Self::Forbidden | Self::Csrf => "security_exception",
             Self::Conflict => "version_conflict_engine_exception",
             Self::TooLarge | Self::SearchTooLarge => "circuit_breaking_exception",
-            Self::TooMany | Self::Unavailable | Self::Timeout => "es_rejected_execution_exception",
+            Self::TooMany | Self::Unavailable | Self::WindowsFailed | Self::Timeout => {
+                "es_rejected_execution_exception"
+            }
             Self::Internal => "exception",
         }
     }
@@ -200,7 +204,7 @@ impl From<store::SearchError> for ApiError {
             E::TooLarge(_) => {
                 Self::new(Code::SearchTooLarge, message).advice("narrow the time range, or ask for fewer buckets")
             }
-            E::Windows(_) => Self::new(Code::Unavailable, message).advice("ask with allow_partial to see the rest"),
+            E::Windows(_) => Self::new(Code::WindowsFailed, message).advice("ask with allow_partial to see the rest"),
             E::Failed(_) => {
                 tracing::error!(error = message, "search failed");
                 Self::new(Code::Internal, message)

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
@@ -11,12 +12,13 @@ use schema::search::{Bound, FieldRef, Hit, Query, Range, Scalar, Search, Sort};
 use schema::{Event, Field, Stream, Timestamp, field};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Context, SearchError, Store};
+use store::{Context, SearchError};
 
 use super::App;
 use super::aggregate::{date, has, is, times};
 use super::error::ApiError;
 use super::input::Params;
+use super::look::Look;
 use super::request::{self, Scope};
 use crate::access::Caller;
 use crate::clock;
@@ -27,6 +29,8 @@ pub(super) struct LossParams {
     from: Option<String>,
     to: Option<String>,
     holes: Option<usize>,
+    #[serde(default)]
+    allow_partial: bool,
 }
 
 /// Holes that are listed one by one, the newest.
@@ -43,7 +47,8 @@ pub(super) async fn loss(
     Extension(caller): Extension<Caller>,
     Params(params): Params<LossParams>,
 ) -> Result<Json<Value>, ApiError> {
-    let options = request::options(clock::now(), None, &[])?;
+    let (now, start) = (clock::now(), Instant::now());
+    let options = request::options(now, None, &[])?;
     let scope = Scope {
         from: request::when(params.from.as_deref()),
         to: request::when(params.to.as_deref()),
@@ -53,11 +58,14 @@ pub(super) async fn loss(
     let search = scope.read(&options)?.search;
     let holes = params.holes.unwrap_or(HOLES).min(MOST_HOLES);
     let store = Arc::clone(&app.store);
-    let run = move |context: &Context| sum(&*store, context, &search, holes);
+    let run = move |context: &Context| {
+        let look = Look::new(&*store, context, params.allow_partial);
+        Ok::<_, SearchError>(look.complete(sum(&look, &search, holes)?, now, start.elapsed()))
+    };
     Ok(Json(app.searches.run(&caller.name, run).await??))
 }
 
-fn sum(store: &dyn Store, context: &Context, within: &Search, holes: usize) -> Result<Value, SearchError> {
+fn sum(look: &Look<'_>, within: &Search, holes: usize) -> Result<Value, SearchError> {
     let search = touching(within);
     let newest = Sort { field: FieldRef::Known(field::TIMESTAMP), descending: true, missing_first: false };
     let listed = Search {
@@ -67,7 +75,7 @@ fn sum(store: &dyn Store, context: &Context, within: &Search, holes: usize) -> R
         aggregations: times().into(),
         ..search.clone()
     };
-    let answer = store.search(&listed, context)?;
+    let answer = look.search(&listed)?;
     let time = |name: &str| {
         let ms = answer.aggregation(name)?.number("")?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit a double")]
@@ -76,7 +84,7 @@ fn sum(store: &dyn Store, context: &Context, within: &Search, holes: usize) -> R
     let low = within.from_time.map(Timestamp::millis).or_else(|| time("first")).unwrap_or(0);
     let high = within.to_time.map(Timestamp::millis).or_else(|| time("last")).unwrap_or(low).max(low);
     let mut sums = Sums::new(low, high);
-    store.scan(&search, context, &mut |events| {
+    look.scan(&search, &mut |events| {
         events.iter().for_each(|event| sums.take(event));
         true
     })?;

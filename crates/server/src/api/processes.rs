@@ -24,6 +24,7 @@ use self::walk::{Ask, Node, Tree};
 use super::App;
 use super::error::ApiError;
 use super::input::Params;
+use super::look::Look;
 use super::request::{self, Scope};
 use super::search::json_text;
 use crate::access::Caller;
@@ -39,6 +40,8 @@ pub(super) struct TreeParams {
     skip: Option<usize>,
     from: Option<String>,
     to: Option<String>,
+    #[serde(default)]
+    allow_partial: bool,
 }
 
 /// Bounds of one tree: usual, most.
@@ -87,25 +90,26 @@ pub(super) async fn tree(
     let within = scope.read(&options)?.search;
     let ask = params.ask(id)?;
     let store = Arc::clone(&app.store);
-    let run = move |context: &Context| walk::tree(&*store, context, &within, &ask).map(|tree| (tree, ask));
-    let (tree, ask) = app.searches.run(&caller.name, run).await??;
-    let tree = tree.ok_or_else(|| {
-        let id: String = ask.focus.chars().take(100).collect();
-        ApiError::not_found(format!("no event names the process {id}")).advice("look at a wider time range")
-    })?;
-    Ok(json_text(written(&tree, &ask, now, start).to_string()))
+    let run = move |context: &Context| {
+        let look = Look::new(&*store, context, params.allow_partial);
+        let tree = walk::tree(&look, &within, &ask)?.ok_or_else(|| {
+            let id: String = ask.focus.chars().take(100).collect();
+            ApiError::not_found(format!("no event names the process {id}")).advice("look at a wider time range")
+        })?;
+        Ok::<_, ApiError>(look.complete(written(&tree, &ask), now, start.elapsed()).to_string())
+    };
+    Ok(json_text(app.searches.run(&caller.name, run).await??))
 }
 
-fn written(tree: &Tree, ask: &Ask, now: schema::Timestamp, start: Instant) -> Value {
+fn written(tree: &Tree, ask: &Ask) -> Value {
     let nodes = tree.order.iter().filter_map(|id| tree.nodes.get(id).map(|node| (id, node)));
     json!({
-        "took_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "now": now.to_string(),
         "focus": ask.focus, "ancestors": tree.ancestors, "more_ancestors": tree.more_ancestors,
         "nodes": nodes.map(|(id, node)| node_json(id, node, tree)).collect::<Value>(),
         "bounds": {
             "depth": ask.depth, "width": ask.width, "nodes": ask.nodes, "ancestors": ask.ancestors, "skip": ask.skip,
         },
-        "full": tree.full, "searchable_through": tree.through,
+        "full": tree.full,
     })
 }
 

@@ -167,5 +167,6 @@ fn thousands_of_containers_come_in_pages() {
     assert_eq!(images["total"], 7);
     let sum = |row: &Value| row["activity"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum::<u64>();
     assert_eq!(images["rows"].as_array().unwrap().iter().map(sum).sum::<u64>(), 8192);
-    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
+    // A bound against quadratic work, far above what a debug build on a busy machine needs.
+    assert!(start.elapsed() < std::time::Duration::from_secs(120), "{:?}", start.elapsed());
 }

@@ -217,6 +217,6 @@ fn ten_thousand_children_stay_within_the_bounds() {
     let last = tree(&site, "root", "depth=1&width=1000&nodes=1000&skip=9990");
     assert_eq!(order(&last).last(), Some(&"child-09999"));
     assert_eq!(order(&last).len(), 1 + 1 + 10);
-    // A bound against quadratic work, far above what a debug build needs.
-    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+    // A bound against quadratic work, far above what a debug build on a busy machine needs.
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use schema::search::{Aggregation, Bucket, DateHistogram, FieldRef, Hit, Interval, Named, Query, Scalar, Search, Sort};
 use schema::{Field, Timestamp, field};
-use store::{Context, SearchError, Store};
+use store::SearchError;
 
 use super::super::aggregate::{
     self, buckets, count_in, filter, named, newest, newest_in, other_count, single, text_key, time_in, top, top_text,
 };
+use super::super::look::Look;
 use super::rows::Row;
 
 /// Containers in one list, those with the most events; what the others did is counted.
@@ -67,7 +68,6 @@ pub(super) struct Found {
     pub(super) left_out: u64,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
-    pub(super) through: u64,
 }
 
 /// Names of a row, and the fields that hold them.
@@ -81,10 +81,8 @@ const NAMES: [Field; 6] = [
 ];
 
 /// Every container of which events are there, and what is none.
-pub(super) fn containers(store: &dyn Store, context: &Context, within: &Search) -> Result<Found, SearchError> {
-    let mut inner = counts();
-    inner.push(filter("pending", aggregate::is(field::AUDITNG_CONTAINER_METADATA, "pending"), Vec::new()));
-    inner.push(filter("unnamed", aggregate::has(field::CONTAINER_NAME).negate(), Vec::new()));
+pub(super) fn containers(look: &Look<'_>, within: &Search) -> Result<Found, SearchError> {
+    let mut inner = Vec::from(aggregate::times());
     inner.push(top("host", field::HOST_NAME, 1, Vec::new()));
     inner.extend(NAMES.map(|field| top(field.name(), field, 1, Vec::new())));
     let mut aggregations = vec![top("container", field::CONTAINER_ID, MOST, inner)];
@@ -95,15 +93,17 @@ pub(super) fn containers(store: &dyn Store, context: &Context, within: &Search) 
     }));
     aggregations.extend(aggregate::times());
     let search = Search { size: 0, track_total: 0, aggregations, ..within.clone() };
-    let answer = store.search(&search, context)?;
+    let answer = look.search(&search)?;
     let list = answer.aggregation("container");
     let time = |name: &str| {
         let ms = answer.aggregation(name)?.number("")?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit a double")]
         Some(Timestamp::from_millis(ms as i64))
     };
+    let mut rows: Vec<Row> = buckets(list).iter().filter_map(row).collect();
+    count(look, within, &mut rows)?;
     Ok(Found {
-        rows: buckets(list).iter().filter_map(row).collect(),
+        rows,
         scopes: SCOPES
             .iter()
             .filter_map(|name| Some(Scope::read(name, single(answer.aggregation(name))?)))
@@ -112,8 +112,40 @@ pub(super) fn containers(store: &dyn Store, context: &Context, within: &Search) 
         left_out: other_count(list),
         first: time("first"),
         last: time("last"),
-        through: answer.searchable_through.0,
     })
+}
+
+/// What kinds of events each row has. Each kind is looked for once, not once in each of thousands of containers.
+fn count(look: &Look<'_>, within: &Search, rows: &mut [Row]) -> Result<(), SearchError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let kinds = [
+        ("execs", aggregate::execs()),
+        ("failures", aggregate::failed()),
+        ("pending", aggregate::is(field::AUDITNG_CONTAINER_METADATA, "pending")),
+        ("unnamed", aggregate::has(field::CONTAINER_NAME).negate()),
+    ];
+    let by_container = || vec![top("container", field::CONTAINER_ID, MOST, Vec::new())];
+    let aggregations = kinds.map(|(name, query)| filter(name, query, by_container())).into();
+    let query = Query::all(vec![within.query.clone(), aggregate::has(field::CONTAINER_ID)]);
+    let answer = look.search(&Search { query, size: 0, track_total: 0, aggregations, ..within.clone() })?;
+    let places: HashMap<String, usize> =
+        rows.iter().enumerate().filter_map(|(at, row)| Some((row.ids.first()?.clone(), at))).collect();
+    for kind in ["execs", "failures", "pending", "unnamed"] {
+        let list = single(answer.aggregation(kind)).and_then(|bucket| bucket.inner("container"));
+        for bucket in buckets(list) {
+            let Some(id) = text_key(bucket) else { continue };
+            let Some(row) = places.get(id).and_then(|at| rows.get_mut(*at)) else { continue };
+            match kind {
+                "execs" => row.execs = bucket.count,
+                "failures" => row.failures = bucket.count,
+                "pending" => row.pending = bucket.count,
+                _ => row.unnamed = vec![id.to_owned()],
+            }
+        }
+    }
+    Ok(())
 }
 
 const SCOPES: [&str; 3] = ["host", "unknown", "none"];
@@ -131,7 +163,6 @@ fn counts() -> Vec<Named> {
 fn row(bucket: &Bucket) -> Option<Row> {
     let id = text_key(bucket)?.to_owned();
     let [name, image, tag, runtime, pod, namespace] = NAMES.map(|field| top_text(bucket, field.name()));
-    let unnamed = (count_in(bucket, "unnamed") > 0).then(|| id.clone());
     Some(Row {
         ids: vec![id],
         name,
@@ -141,19 +172,15 @@ fn row(bucket: &Bucket) -> Option<Row> {
         pod,
         namespace,
         hosts: top_text(bucket, "host").into_iter().collect(),
-        unnamed: unnamed.into_iter().collect(),
-        pending: count_in(bucket, "pending"),
         first: time_in(bucket, "first"),
         last: time_in(bucket, "last"),
         events: bucket.count,
-        execs: count_in(bucket, "execs"),
-        failures: count_in(bucket, "failures"),
-        activity: Vec::new(),
+        ..Row::default()
     })
 }
 
 /// Names that the events in the chosen time do not carry, from whenever they were learnt.
-pub(super) fn names(store: &dyn Store, context: &Context, found: &mut Found) -> Result<(), SearchError> {
+pub(super) fn names(look: &Look<'_>, found: &mut Found) -> Result<(), SearchError> {
     let lacks = |row: &&mut Row| row.name.is_none() || (row.pending > 0 && row.image.is_none());
     let mut lacking: HashMap<String, &mut Row> = HashMap::new();
     for row in found.rows.iter_mut().filter(lacks) {
@@ -170,7 +197,7 @@ pub(super) fn names(store: &dyn Store, context: &Context, found: &mut Found) -> 
         aggregations: vec![top("container", field::CONTAINER_ID, lacking.len(), vec![newest()])],
         ..Search::default()
     };
-    let answer = store.search(&search, context)?;
+    let answer = look.search(&search)?;
     for bucket in buckets(answer.aggregation("container")) {
         let (Some(id), Some(hit)) = (text_key(bucket), newest_in(bucket)) else { continue };
         let Some(row) = lacking.get_mut(id) else { continue };
@@ -198,8 +225,7 @@ pub(super) fn interval((from, to): (i64, i64), points: usize) -> i64 {
 
 /// Events of each row and scope over the time.
 pub(super) fn activity(
-    store: &dyn Store,
-    context: &Context,
+    look: &Look<'_>,
     within: &Search,
     (span, points): ((i64, i64), usize),
     rows: &mut [Row],
@@ -208,7 +234,7 @@ pub(super) fn activity(
     let curve = Curve { from: span.0, interval: interval(span, points), points };
     let whole = Search { size: 0, track_total: 0, ..within.clone() };
     let queries = scopes.iter().map(|scope| filter(scope.name, scope.query(), vec![curve.named()])).collect();
-    let answer = store.search(&Search { aggregations: queries, ..whole.clone() }, context)?;
+    let answer = look.search(&Search { aggregations: queries, ..whole.clone() })?;
     for scope in scopes {
         scope.activity = vec![0; points];
         curve.add(single(answer.aggregation(scope.name)), &mut scope.activity);
@@ -224,7 +250,7 @@ pub(super) fn activity(
         let list = top("container", field::CONTAINER_ID, some.len(), vec![curve.named()]);
         let search =
             Search { query: Query::all(vec![whole.query.clone(), wanted]), aggregations: vec![list], ..whole.clone() };
-        let answer = store.search(&search, context)?;
+        let answer = look.search(&search)?;
         for bucket in buckets(answer.aggregation("container")) {
             let row = text_key(bucket).and_then(|id| of.get(id)).and_then(|at| rows.get_mut(*at));
             if let Some(row) = row {
@@ -267,12 +293,12 @@ impl Curve {
 }
 
 /// The event that says most of a container: the newest that names it, else its newest.
-pub(super) fn best(store: &dyn Store, context: &Context, id: &str) -> Result<Option<Hit>, SearchError> {
+pub(super) fn best(look: &Look<'_>, id: &str) -> Result<Option<Hit>, SearchError> {
     let of_it = aggregate::is(field::CONTAINER_ID, id);
     let newest_first = Sort { field: FieldRef::Known(field::TIMESTAMP), descending: true, missing_first: false };
     for query in [Query::all(vec![of_it.clone(), aggregate::has(field::CONTAINER_NAME)]), of_it] {
         let search = Search { query, size: 1, track_total: 0, sort: vec![newest_first.clone()], ..Search::default() };
-        if let Some(hit) = store.search(&search, context)?.hits.into_iter().next() {
+        if let Some(hit) = look.search(&search)?.hits.into_iter().next() {
             return Ok(Some(hit));
         }
     }

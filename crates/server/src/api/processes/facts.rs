@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use schema::search::{Answer, Bucket, Named, Query, Search};
 use schema::{Event, Timestamp, Value, field};
 use serde_json::json;
-use store::{Context, SearchError, Store};
+use store::SearchError;
 
 use super::super::aggregate::{
     self, buckets, count_in, date, filter, newest, newest_in, single, text_key, time_in, top,
 };
+use super::super::look::Look;
 
 /// Longest command line in an answer, in characters.
 const MAX_LINE: usize = 1024;
@@ -165,30 +166,27 @@ impl Facts {
 
 /// Facts of those processes of which an event of their own or of a child is there.
 pub(super) fn of<'a>(
-    store: &dyn Store,
-    context: &Context,
+    look: &Look<'_>,
     within: &Search,
     ids: impl IntoIterator<Item = &'a String>,
-) -> Result<(HashMap<String, Facts>, u64), SearchError> {
+) -> Result<HashMap<String, Facts>, SearchError> {
     let ids: Vec<&String> = ids.into_iter().collect();
-    let (mut found, mut through) = (HashMap::with_capacity(ids.len()), u64::MAX);
+    let mut found = HashMap::with_capacity(ids.len());
     for some in ids.chunks(AT_ONCE) {
-        let search = own_events(within, some);
-        let answer = store.search(&search, context)?;
-        through = through.min(answer.searchable_through.0);
+        let answer = look.search(&own_events(within, some))?;
         take(&answer, &mut found, Facts::of_bucket);
         let missing: Vec<&String> = some.iter().copied().filter(|id| !found.contains_key(*id)).collect();
         if missing.is_empty() {
             continue;
         }
-        let answer = store.search(&events_of_children(within, &missing), context)?;
+        let answer = look.search(&events_of_children(within, &missing))?;
         let by_child = |bucket: &Bucket| {
             let hit = single(bucket.inner("execs")).and_then(newest_in).or_else(|| newest_in(bucket));
             hit.map(|hit| Facts::of_child(&hit.event)).unwrap_or_default()
         };
         take(&answer, &mut found, by_child);
     }
-    Ok((found, through))
+    Ok(found)
 }
 
 fn take(answer: &Answer, found: &mut HashMap<String, Facts>, read: impl Fn(&Bucket) -> Facts) {

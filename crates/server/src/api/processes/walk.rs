@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use schema::search::{FieldRef, Metric, Query, Search};
 use schema::{Field, Timestamp, field};
-use store::{Context, SearchError, Store};
+use store::SearchError;
 
 use super::super::aggregate::{self, ascending, buckets, filter, metric, number, single, text_key, time_in, top};
+use super::super::look::Look;
 use super::facts::{self, Ancestor, Facts};
 
 /// What somebody wants to see.
@@ -49,7 +50,6 @@ pub(super) struct Tree {
     pub(super) order: Vec<String>,
     /// The bound of nodes was reached.
     pub(super) full: bool,
-    pub(super) through: u64,
     shown: HashMap<String, u64>,
 }
 
@@ -71,31 +71,23 @@ const BUCKETS: usize = 30_000;
 const EXACT: u64 = 40_000;
 
 /// Looks; `None` if no event names the focus.
-pub(super) fn tree(
-    store: &dyn Store,
-    context: &Context,
-    within: &Search,
-    ask: &Ask,
-) -> Result<Option<Tree>, SearchError> {
-    let walk = Walk { store, context, within };
-    let (mut found, through) = facts::of(store, context, within, [&ask.focus])?;
+pub(super) fn tree(look: &Look<'_>, within: &Search, ask: &Ask) -> Result<Option<Tree>, SearchError> {
+    let walk = Walk { look, within };
+    let mut found = facts::of(look, within, [&ask.focus])?;
     let Some(focus) = found.remove(&ask.focus) else { return Ok(None) };
-    let mut tree = Tree { through, ..Tree::default() };
+    let mut tree = Tree::default();
     let mut known = walk.up(&mut tree, ask, focus)?;
     tree.place(&ask.focus, tree.ancestors.first().cloned().as_deref());
     walk.down(&mut tree, ask)?;
     let missing: Vec<&String> = tree.order.iter().filter(|id| !known.contains_key(*id)).collect();
-    let (found, through) = facts::of(store, context, within, missing)?;
-    tree.through = tree.through.min(through);
-    known.extend(found);
+    known.extend(facts::of(look, within, missing)?);
     settle(&mut tree, known);
     walk.count_children(&mut tree)?;
     Ok(Some(tree))
 }
 
 struct Walk<'a> {
-    store: &'a dyn Store,
-    context: &'a Context,
+    look: &'a Look<'a>,
     within: &'a Search,
 }
 
@@ -122,8 +114,7 @@ impl Walk<'_> {
             if !known.contains_key(&next) {
                 let wanted: HashSet<&String> =
                     above.iter().chain([&next]).filter(|id| !known.contains_key(*id)).collect();
-                let (found, through) = facts::of(self.store, self.context, self.within, wanted)?;
-                tree.through = tree.through.min(through);
+                let found = facts::of(self.look, self.within, wanted)?;
                 known.extend(found);
             }
             let after = above.iter().position(|id| *id == next).and_then(|place| above.get(place + 1));
@@ -155,7 +146,7 @@ impl Walk<'_> {
                     tree.full = true;
                     break;
                 }
-                let mut children = self.children(tree, some, skip + ask.width.min(room(tree) + 1))?;
+                let mut children = self.children(some, skip + ask.width.min(room(tree) + 1))?;
                 for parent in some {
                     for child in children.remove(parent).unwrap_or_default().into_iter().skip(skip).take(ask.width) {
                         if tree.nodes.contains_key(&child) {
@@ -179,16 +170,10 @@ impl Walk<'_> {
     }
 
     /// The first children of some processes, by their first event.
-    fn children(
-        &self,
-        tree: &mut Tree,
-        parents: &[String],
-        each: usize,
-    ) -> Result<HashMap<String, Vec<String>>, SearchError> {
+    fn children(&self, parents: &[String], each: usize) -> Result<HashMap<String, Vec<String>>, SearchError> {
         let [first, _] = aggregate::times();
         let child = ascending("child", field::PROCESS_ENTITY_ID, each, "first", vec![first]);
-        let answer = self.store.search(&self.by_parents(parents, &[child]), self.context)?;
-        tree.through = tree.through.min(answer.searchable_through.0);
+        let answer = self.look.search(&self.by_parents(parents, &[child]))?;
         let mut children: HashMap<String, HashMap<String, Option<Timestamp>>> = HashMap::new();
         for field in PARENTS {
             let outcome = single(answer.aggregation(field.name())).and_then(|bucket| bucket.inner("parent"));
@@ -213,8 +198,7 @@ impl Walk<'_> {
         }
         let many = metric("many", Metric::Cardinality(FieldRef::Known(field::PROCESS_ENTITY_ID), EXACT));
         for some in tree.order.clone().chunks(BUCKETS / 4) {
-            let answer = self.store.search(&self.by_parents(some, std::slice::from_ref(&many)), self.context)?;
-            tree.through = tree.through.min(answer.searchable_through.0);
+            let answer = self.look.search(&self.by_parents(some, std::slice::from_ref(&many)))?;
             for field in PARENTS {
                 let outcome = single(answer.aggregation(field.name())).and_then(|bucket| bucket.inner("parent"));
                 for bucket in buckets(outcome) {
