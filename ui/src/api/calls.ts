@@ -29,8 +29,8 @@ export const around = (id: string, by: AroundBy, seconds: number, signal?: Abort
 
 export type TreeBounds = Partial<Record<'depth' | 'width' | 'nodes' | 'ancestors' | 'skip', number>>;
 
-export const processTree = (entity: string, bounds: TreeBounds, signal?: AbortSignal): Promise<ProcessTree> =>
-  get(withQuery(`/api/processes/${encodeURIComponent(entity)}/tree`, bounds), signal);
+export const processTree = (entity: string, bounds: TreeBounds, partial: boolean, signal?: AbortSignal): Promise<ProcessTree> =>
+  get(withQuery(`/api/processes/${encodeURIComponent(entity)}/tree`, { ...bounds, ...(partial && { allow_partial: 'true' }) }), signal);
 
 export const containers = (parameters: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<ContainerList> =>
   get(withQuery('/api/containers', parameters), signal);
@@ -46,7 +46,8 @@ export const agents = (signal?: AbortSignal): Promise<Agent[]> => get('/api/agen
 export const health = (signal?: AbortSignal): Promise<Health> => get('/api/health', signal);
 export const windows = (signal?: AbortSignal): Promise<StoreWindow[]> => get('/api/windows', signal);
 export const loss = (from?: Instant, to?: Instant, signal?: AbortSignal): Promise<Loss> =>
-  get(withQuery('/api/loss', { from, to }), signal);
+  // Losses that can be read are told although others cannot: the answer says so.
+  get(withQuery('/api/loss', { from, to, allow_partial: 'true' }), signal);
 
 export const sessions = (): Promise<SessionInfo[]> => get('/api/sessions');
 export const endSession = (id: string): Promise<void> => send('DELETE', `/api/sessions/${encodeURIComponent(id)}`);

@@ -190,7 +190,7 @@ export interface Hole {
   count: number | null;
 }
 
-export interface Loss {
+export interface Loss extends Complete {
   total: LossTotal[];
   over_time: { time: string | number; count: number; reasons: Record<string, number> }[];
   interval_ms: number;
@@ -227,6 +227,10 @@ export interface ProcessNode {
   start_known: boolean;
   end: string | null;
   exit_code: number | null;
+  exit_signal: number | null;
+  existing: boolean;
+  script: string | null;
+  sha256: string | null;
   first: string | null;
   last: string | null;
   events: number;
@@ -236,14 +240,20 @@ export interface ProcessNode {
   children: { total: number; shown: number };
 }
 
-export interface ProcessTree {
+/** What answers made of several searches say of themselves. */
+export interface Complete {
   took_ms: number;
+  timed_out: boolean;
+  failed_windows: FailedWindow[];
+  searchable_through: number;
+}
+
+export interface ProcessTree extends Complete {
   focus: string;
   ancestors: string[];
   more_ancestors: boolean;
   full: boolean;
   nodes: ProcessNode[];
-  searchable_through: number;
 }
 
 export type ContainersBy = 'container' | 'image' | 'pod';
@@ -280,8 +290,7 @@ export interface ScopeRow {
   activity: number[];
 }
 
-export interface ContainerList {
-  took_ms: number;
+export interface ContainerList extends Complete {
   now: string;
   from_ms: number | null;
   to_ms: number | null;
@@ -292,7 +301,6 @@ export interface ContainerList {
   containers: number;
   left_out_events: number;
   scopes: ScopeRow[];
-  searchable_through: number;
 }
 
 export interface ContainerFacts {

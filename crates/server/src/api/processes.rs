@@ -121,6 +121,7 @@ fn node_json(id: &str, node: &Node, tree: &Tree) -> Value {
         "command_line": facts.command_line, "cut": facts.cut, "user": facts.user, "login_user": facts.login_user,
         "host": facts.host, "container": facts.container, "start": facts.start.map(|time| time.to_string()),
         "start_known": facts.start_known, "end": facts.end.map(|time| time.to_string()), "exit_code": facts.exit_code,
+        "exit_signal": facts.exit_signal, "existing": facts.existing, "script": facts.script, "sha256": facts.sha256,
         "first": facts.first.map(|time| time.to_string()), "last": facts.last.map(|time| time.to_string()),
         "events": facts.events, "execs": facts.execs, "failed_execs": facts.failed_execs, "event": facts.event,
         "known_by": facts.known_by.name(), "adopted_by": node.adopted_by, "creator": facts.creator,

@@ -95,6 +95,8 @@ fn family() -> Told {
         process("cc", "make", "cc"),
         json!({"process": {"exit_code": 3, "end": "2026-11-24T09:00:00.000Z"}}),
     );
+    let killed = json!({"auditng": {"process": {"exit_signal": 9}}, "process": {"end": "2026-11-24T09:00:01.000Z"}});
+    told.event("end", process("make", "ba/sh+", "make"), killed);
     told.event("exec", process("true", "ba/sh+", "bash"), json!({"event": {"outcome": "failure"}}));
     told.exec("true", "ba/sh+", "true");
     let inside = json!({
@@ -121,9 +123,11 @@ fn a_process_has_ancestors_and_descendants() {
     assert_eq!(bash["user"]["name"], "root");
     let cc = node(&tree, "cc");
     assert_eq!((&cc["exit_code"], &cc["end"]), (&json!(3), &json!("2026-11-24T09:00:00.000Z")));
+    let make = node(&tree, "make");
+    assert_eq!((&make["exit_code"], &make["exit_signal"]), (&Value::Null, &json!(9)));
     let failed = node(&tree, "true");
     assert_eq!((&failed["failed_execs"], &failed["execs"], &failed["name"]), (&json!(1), &json!(1), &json!("true")));
-    assert_eq!(failed["event"], event_id(1, 1, 6), "the exec that succeeded");
+    assert_eq!(failed["event"], event_id(1, 1, 7), "the exec that succeeded");
     let init = node(&tree, "init");
     assert_eq!((&init["known_by"], &init["pid"], &init["events"]), (&json!("children"), &json!(1), &json!(0)));
 }

@@ -4,7 +4,7 @@ import { meaningOf, meaningsIn } from './reasons';
 import { amountText, barsOf, linesOf, spanOf, warning } from './sums';
 
 const total = (reason: string, count: number | null, unit = 'records', host = 'web-1'): LossTotal => ({ stage: 'kernel', reason, agent: 'a', host, count, unit, reports: 1 });
-const loss = (totals: LossTotal[], over_time: Loss['over_time'] = []): Loss => ({ total: totals, over_time, interval_ms: 1000, holes: [], hole_count: totals.length });
+const loss = (totals: LossTotal[], over_time: Loss['over_time'] = []): Loss => ({ total: totals, over_time, interval_ms: 1000, took_ms: 0, timed_out: false, failed_windows: [], searchable_through: 0, holes: [], hole_count: totals.length });
 const hole = { id: '', stage: '', reason: '', agent: '', host: '', unit: '', count: 1 };
 
 test('the documentation says what each loss means', () => {

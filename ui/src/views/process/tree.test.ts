@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import type { ProcessNode, ProcessTree } from '../../api/types';
-import { countBelow, hiddenBelow, lifeOf, type Line, linesOf, nameOf, parentLine, placeOf, treeOf, withAncestors, withChildren } from './tree';
+import { countBelow, endOf, hiddenBelow, lifeOf, type Line, linesOf, nameOf, parentLine, placeOf, treeOf, withAncestors, withChildren } from './tree';
 
 const node = (entity_id: string, parent: string | null, total = 0, shown = total): ProcessNode => ({
   entity_id, parent, creator: null, adopted_by: null, known_by: 'events', pid: 1, name: entity_id, executable: null, command_line: null, cut: false,
-  user: null, login_user: null, host: null, container: null, crosses: false, start: null, start_known: true, end: null, exit_code: null,
+  user: null, login_user: null, host: null, container: null, crosses: false, start: null, start_known: true, end: null, exit_code: null, exit_signal: null, existing: false, script: null, sha256: null,
   first: null, last: null, events: 1, execs: 1, failed_execs: 0, event: null, children: { total, shown },
 });
 
 const answer = (focus: string, nodes: ProcessNode[], ancestors: string[] = [], more = false): ProcessTree => ({
-  took_ms: 0, focus, ancestors, more_ancestors: more, full: false, nodes, searchable_through: 0,
+  took_ms: 0, timed_out: false, failed_windows: [], focus, ancestors, more_ancestors: more, full: false, nodes, searchable_through: 0,
 });
 
 const text = (line: Line): string =>
@@ -70,4 +70,7 @@ test('names, places and lives', () => {
   expect(placeOf({ ...node('x', null), container: place })).toEqual({ kind: 'container', text: '3c27334e820a' });
   expect(lifeOf({ ...node('x', null), start: '2026-11-24T08:00:00.000Z', end: '2026-11-24T08:00:00.250Z' })).toBe(250);
   expect(lifeOf(node('x', null))).toBeNull();
+  expect(endOf(node('x', null))).toBeNull();
+  expect(endOf({ ...node('x', null), exit_code: 0 })).toEqual({ text: 'exit 0', bad: false });
+  expect(endOf({ ...node('x', null), exit_signal: 9 })).toEqual({ text: 'SIGKILL', bad: true });
 });

@@ -141,3 +141,14 @@ export function lifeOf(node: ProcessNode): number | null {
   const end = Date.parse(node.end ?? '');
   return Number.isNaN(start) || Number.isNaN(end) ? null : Math.max(0, end - start);
 }
+
+const SIGNALS: Record<number, string> = {
+  1: 'HUP', 2: 'INT', 3: 'QUIT', 4: 'ILL', 5: 'TRAP', 6: 'ABRT', 7: 'BUS', 8: 'FPE', 9: 'KILL', 10: 'USR1', 11: 'SEGV', 12: 'USR2', 13: 'PIPE', 14: 'ALRM',
+  15: 'TERM', 24: 'XCPU', 25: 'XFSZ', 31: 'SYS',
+};
+
+/** How a process ended, and whether that is unusual; `null`: nobody said. */
+export function endOf(node: ProcessNode): { text: string; bad: boolean } | null {
+  if (node.exit_signal !== null && node.exit_signal !== 0) return { text: `SIG${SIGNALS[node.exit_signal] ?? ` ${node.exit_signal}`}`, bad: true };
+  return node.exit_code === null ? null : { text: `exit ${node.exit_code}`, bad: node.exit_code !== 0 };
+}

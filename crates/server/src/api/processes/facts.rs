@@ -66,6 +66,13 @@ pub(super) struct Facts {
     pub(super) start_known: bool,
     pub(super) end: Option<Timestamp>,
     pub(super) exit_code: Option<i64>,
+    /// The signal that ended it.
+    pub(super) exit_signal: Option<i64>,
+    /// It ran before anybody watched.
+    pub(super) existing: bool,
+    /// What an interpreter was given to run.
+    pub(super) script: Option<String>,
+    pub(super) sha256: Option<String>,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
     pub(super) events: u64,
@@ -103,6 +110,7 @@ impl Facts {
         if let Some(hit) = single(bucket.inner("end")).and_then(newest_in) {
             facts.end = date(&hit.event, field::PROCESS_END).or_else(|| hit.event.time());
             facts.exit_code = hit.event.long(field::PROCESS_EXIT_CODE);
+            facts.exit_signal = hit.event.long(field::AUDITNG_PROCESS_EXIT_SIGNAL);
         }
         // The creator is named from the moment on at which somebody else became the parent.
         if let Some(hit) = single(bucket.inner("handed")).and_then(newest_in) {
@@ -130,6 +138,9 @@ impl Facts {
                 .map(|scope| (scope, text(event, field::CONTAINER_ID).unwrap_or_default())),
             start,
             start_known: start.is_some(),
+            existing: event.get(field::AUDITNG_PROCESS_EXISTING) == Some(Value::Bool(true)),
+            script: text(event, field::AUDITNG_PROCESS_SCRIPT),
+            sha256: text(event, field::PROCESS_HASH_SHA256),
             parent: text(event, field::PROCESS_PARENT_ENTITY_ID),
             ancestry: ancestry(event),
             ..Self::default()
@@ -153,6 +164,8 @@ impl Facts {
             executable: text(event, field::PROCESS_PARENT_EXECUTABLE),
             command_line,
             cut,
+            user: text(event, field::PROCESS_PARENT_USER_ID)
+                .map(|id| json!({"id": id, "name": null, "effective": null})),
             host: text(event, field::HOST_NAME).or_else(|| text(event, field::AGENT_NAME)),
             start,
             start_known: start.is_some(),
