@@ -46,6 +46,8 @@ struct Container {
     runtime: &'static str,
     /// Who called the runtime: orphans of the container's beginning become its children.
     monitor: i64,
+    /// It was running already (`runc exec`): no hooks run, so a child is on its way in without having shown it.
+    running: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,9 +68,12 @@ enum Command<'a> {
     Enter {
         id: &'a str,
         runtime: &'static str,
+        running: bool,
     },
     /// `runc init`.
     Init,
+    /// Maps a rootless container's ids, from outside.
+    MapIds,
     /// Conmon watches a container that has a name.
     Monitor {
         id: &'a str,
@@ -123,7 +128,7 @@ impl Containers {
         }
         let above = above?;
         let stage = match above.stage {
-            Stage::Runtime => Stage::Entering { init: false },
+            Stage::Runtime => Stage::Entering { init: above.container.running },
             stage => stage,
         };
         Some(Process { parent, stage, container: Arc::clone(&above.container) })
@@ -136,8 +141,10 @@ impl Containers {
         };
         match command(args) {
             // A runtime inside a container makes containers in it, of which this log's host knows no more than that.
-            Command::Enter { id, runtime } if before.as_ref().is_none_or(|before| before.stage != Stage::Inside) => {
-                let container = Container { id: id.to_owned(), runtime, monitor: parent };
+            Command::Enter { id, runtime, running }
+                if before.as_ref().is_none_or(|before| before.stage != Stage::Inside) =>
+            {
+                let container = Container { id: id.to_owned(), runtime, monitor: parent, running };
                 Some(Process { parent, stage: Stage::Runtime, container: Arc::new(container) })
             }
             Command::Init => before.map(|before| Process { stage: before.stage.shown_as_init(), ..before }),
@@ -148,7 +155,8 @@ impl Containers {
                 self.names.insert(id.to_owned(), name.to_owned());
                 before
             }
-            Command::Enter { .. } | Command::Other => match before {
+            Command::MapIds if before.as_ref().is_none_or(|before| before.stage != Stage::Inside) => None,
+            Command::Enter { .. } | Command::MapIds | Command::Other => match before {
                 Some(process) if process.stage == Stage::Entering { init: true } => {
                     Some(Process { stage: Stage::Inside, ..process })
                 }
@@ -205,6 +213,7 @@ fn command<'a, A: Iterator<Item = &'a str>>(args: impl Fn() -> A) -> Command<'a>
     let Some(program) = rest.next() else { return Command::Other };
     match program.rsplit('/').next().unwrap_or_default() {
         "runc" | "docker-runc" | "runc-debug" => of_runc(rest),
+        "newuidmap" | "newgidmap" => Command::MapIds,
         "conmon" => of_conmon(rest).unwrap_or(Command::Other),
         _ => Command::Other,
     }
@@ -252,7 +261,7 @@ fn of_runc<'a>(mut args: impl Iterator<Item = &'a str>) -> Command<'a> {
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'.'))
     };
     let Some(id) = id.filter(is_id) else { return Command::Other };
-    Command::Enter { id, runtime: runtime(root, bundle) }
+    Command::Enter { id, runtime: runtime(root, bundle), running: called == "exec" }
 }
 
 /// Whose runc it is, by where that one keeps its state.
@@ -291,7 +300,8 @@ mod tests {
 
     #[test]
     fn command_lines_of_runtimes() {
-        let enter = |id, runtime| Command::Enter { id, runtime };
+        let enter = |id, runtime| Command::Enter { id, runtime, running: false };
+        let join = |id| Command::Enter { id, runtime: "runc", running: true };
         for (line, expected) in [
             ("runc create web1", enter("web1", "runc")),
             (
@@ -304,8 +314,8 @@ mod tests {
             ),
             ("docker-runc --root=/var/run/docker/runtime-runc/moby create --bundle /b a3", enter("a3", "docker")),
             ("runc --systemd-cgroup run -b /b a4", enter("a4", "runc")),
-            ("runc exec --tty -e A=b --cwd / a5 sh -c id", enter("a5", "runc")),
-            ("runc exec --process /tmp/p --detach --pid-file /p a6", enter("a6", "runc")),
+            ("runc exec --tty -e A=b --cwd / a5 sh -c id", join("a5")),
+            ("runc exec --process /tmp/p --detach --pid-file /p a6", join("a6")),
             ("/usr/sbin/runc init", Command::Init),
             ("runc start a1", Command::Other),
             ("runc delete --force a1", Command::Other),
@@ -367,6 +377,17 @@ mod tests {
         // The monitor and what else it starts are on the host.
         assert_eq!(host.exec(105, 100, "podman container cleanup a"), None);
         assert_eq!(host.open(100, 1, "conmon"), None);
+    }
+
+    #[test]
+    fn what_runc_exec_starts_is_inside() {
+        let mut host = Host(Containers::default());
+        assert_eq!(host.exec(500, 400, "runc exec --process /tmp/p a"), None);
+        assert_eq!(host.exec(501, 500, "runc init"), None);
+        assert_eq!(host.exec(502, 501, "newuidmap 501 0 1000 1"), None);
+        assert_eq!(host.exec(503, 500, "sh").as_deref(), Some("a"));
+        assert_eq!(host.open(504, 503, "sh").as_deref(), Some("a"));
+        assert_eq!(host.open(500, 400, "runc"), None);
     }
 
     #[test]
