@@ -24,7 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Crates that must stay free of what would make every build and every host pay for it.
 const MUST_NOT_CARRY: &[(&str, &[&str])] = &[
     ("schema", &["tokio", "axum", "tantivy", "rusqlite", "ureq", "libc", "rustix"]),
-    ("audit", &["tokio", "axum", "tantivy", "rusqlite", "ureq", "libc", "rustix", "serde_json"]),
+    ("audit", &["tokio", "axum", "tantivy", "rusqlite", "ureq", "libc", "rustix"]),
     ("elastic", &["tokio", "axum", "tantivy", "rusqlite", "ureq", "libc", "rustix"]),
     ("agent", &["tokio", "axum", "tantivy", "rusqlite"]),
     ("server", &["tantivy"]),

@@ -22,7 +22,6 @@ mod containers;
 mod detect;
 mod go_audit;
 mod journal;
-mod json;
 mod short;
 
 use memchr::memmem;

@@ -7,9 +7,9 @@
 //! It is no container's id and is kept as `auditng.import.container_pid`. Newer versions of go-audit have `containers` with the
 //! id of the outermost container and what the runtime said about it.
 
-use schema::{Event, field};
+use schema::{Event, Field, field};
+use serde_json::{Map, Value};
 
-use super::json::{self, Json};
 use crate::normalize::Names;
 use crate::table::RecordType;
 
@@ -19,7 +19,7 @@ pub(super) struct Group {
     pub(super) lines: Vec<Vec<u8>>,
     pub(super) users: Users,
     container_pid: Option<i64>,
-    container: Json,
+    container: Map<String, Value>,
 }
 
 /// Names of users as the host that wrote the log knew them.
@@ -39,39 +39,41 @@ impl Names for Users {
 /// Why a line is none.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    #[error("no JSON object")]
-    Json,
+    #[error("no JSON object of go-audit: {0}")]
+    Json(#[from] serde_json::Error),
     #[error("no JSON object of go-audit: it has no {0}")]
     Lacks(&'static str),
 }
 
 /// Reads one line; whatever stands before the first bracket (a syslog prefix) is passed over.
 pub(super) fn read(line: &[u8]) -> Result<Group, Unreadable> {
-    let start = memchr::memchr(b'{', line).ok_or(Unreadable::Json)?;
-    let object = json::read(&line[start..]).ok_or(Unreadable::Json)?;
-    let serial: u64 = object.get("sequence").and_then(Json::number).ok_or(Unreadable::Lacks("sequence"))?;
-    let stamp = object.get("timestamp").and_then(Json::text).ok_or(Unreadable::Lacks("timestamp"))?;
-    let messages = object.get("messages").and_then(Json::list).ok_or(Unreadable::Lacks("messages"))?;
+    let start = memchr::memchr(b'{', line).ok_or(Unreadable::Lacks("bracket"))?;
+    let object: Map<String, Value> = serde_json::from_slice(&line[start..])?;
+    let serial = object.get("sequence").and_then(Value::as_u64).ok_or(Unreadable::Lacks("sequence"))?;
+    let stamp = object.get("timestamp").and_then(Value::as_str).ok_or(Unreadable::Lacks("timestamp"))?;
+    let messages = object.get("messages").and_then(Value::as_array).ok_or(Unreadable::Lacks("messages"))?;
     let mut lines = Vec::with_capacity(messages.len());
-    let mut container = Json::Null;
+    let mut container = Map::new();
     for message in messages {
-        let kind = message.get("type").and_then(Json::number).ok_or(Unreadable::Lacks("type in a message"))?;
-        let data = message.get("data").and_then(Json::text).unwrap_or_default();
-        let mut line = format!("type={} msg=audit(", RecordType(kind)).into_bytes();
-        line.extend_from_slice(stamp);
-        line.extend_from_slice(format!(":{serial}): ").as_bytes());
-        line.extend(data.iter().map(|&byte| if byte == b'\n' { b' ' } else { byte }));
-        lines.push(line);
-        if let (Json::Null, Some(said)) = (&container, message.get("containers")) {
-            container = said.clone();
+        let kind = message.get("type").and_then(Value::as_u64).and_then(|kind| u16::try_from(kind).ok());
+        let kind = RecordType(kind.ok_or(Unreadable::Lacks("type in a message"))?);
+        let data = message.get("data").and_then(Value::as_str).unwrap_or_default();
+        lines.push(format!("type={kind} msg=audit({stamp}:{serial}): {}", data.replace('\n', " ")).into_bytes());
+        if let Some(Value::Object(said)) = message.get("containers")
+            && container.is_empty()
+        {
+            container.clone_from(said);
         }
     }
-    let users = object.get("uid_map").map_or(&[][..], Json::object).iter().filter_map(|(id, name)| {
-        let name = str::from_utf8(name.text()?).ok().filter(|name| !matches!(*name, "UNKNOWN_USER" | ""))?;
-        Some((str::from_utf8(id).ok()?.parse().ok()?, name.to_owned()))
-    });
-    let users = Users(users.collect());
-    Ok(Group { lines, users, container_pid: object.get("container_id").and_then(Json::number), container })
+    let users = object.get("uid_map").and_then(Value::as_object);
+    let users =
+        users.into_iter().flatten().filter_map(|(id, name)| Some((id.parse().ok()?, name.as_str()?.to_owned())));
+    Ok(Group {
+        lines,
+        users: Users(users.filter(|(_, name)| name != "UNKNOWN_USER" && !name.is_empty()).collect()),
+        container_pid: object.get("container_id").and_then(Value::as_i64),
+        container,
+    })
 }
 
 impl Group {
@@ -80,19 +82,18 @@ impl Group {
         if let Some(pid) = self.container_pid {
             event.push_long(field::AUDITNG_IMPORT_CONTAINER_PID, pid);
         }
-        let said = |key: &str| self.container.get(key).and_then(Json::text).filter(|value| !value.is_empty());
-        for (key, field) in [
-            ("id", field::CONTAINER_ID),
-            ("image", field::CONTAINER_IMAGE_NAME),
-            ("name", field::CONTAINER_NAME),
-            ("pod_uid", field::ORCHESTRATOR_RESOURCE_ID),
-            ("pod_name", field::ORCHESTRATOR_RESOURCE_NAME),
-            ("pod_namespace", field::ORCHESTRATOR_NAMESPACE),
-        ] {
+        let said = |key: &str| self.container.get(key).and_then(Value::as_str).filter(|value| !value.is_empty());
+        let mut push = |key: &str, field: Field| {
             if let Some(value) = said(key) {
-                event.push_bytes(field, value);
+                event.push_str(field, value);
             }
-        }
+        };
+        push("id", field::CONTAINER_ID);
+        push("image", field::CONTAINER_IMAGE_NAME);
+        push("name", field::CONTAINER_NAME);
+        push("pod_uid", field::ORCHESTRATOR_RESOURCE_ID);
+        push("pod_name", field::ORCHESTRATOR_RESOURCE_NAME);
+        push("pod_namespace", field::ORCHESTRATOR_NAMESPACE);
         if said("pod_name").is_some() {
             event.push_str(field::ORCHESTRATOR_TYPE, "kubernetes");
             event.push_str(field::ORCHESTRATOR_RESOURCE_TYPE, "pod");

@@ -4,8 +4,9 @@
 //! would have written. Of other entries those whose message holds a record count (kernel log, audisp's syslog plugin). All
 //! else in a journal is not about audit.
 
+use serde_json::{Map, Value};
+
 use super::LINE_BYTES;
-use super::json::{self, Json};
 use crate::table::RecordType;
 
 /// What of an entry matters.
@@ -38,18 +39,18 @@ impl Entry {
 
     /// Of one line of `-o json`; `None` if it is no JSON object.
     pub(super) fn from_json(line: &[u8]) -> Option<Self> {
-        let Json::Object(members) = json::read(line)? else { return None };
+        let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
         let mut entry = Self { bytes: line.len(), ..Self::default() };
-        for (name, value) in &members {
+        for (name, value) in &object {
             match value {
-                Json::Text(text) => entry.take(name, text),
+                Value::String(text) => entry.take(name.as_bytes(), text.as_bytes()),
                 // Bytes that are no text, or several fields of one name, of which the first counts.
-                Json::List(items) => match (bytes(items), items.first()) {
-                    (Some(bytes), _) => entry.take(name, &bytes),
-                    (None, Some(Json::Text(text))) => entry.take(name, text),
+                Value::Array(items) => match (bytes(items), items.first()) {
+                    (Some(bytes), _) => entry.take(name.as_bytes(), &bytes),
+                    (None, Some(Value::String(text))) => entry.take(name.as_bytes(), text.as_bytes()),
                     _ => {}
                 },
-                Json::Null if name == b"MESSAGE" => entry.cut = true,
+                Value::Null if name == "MESSAGE" => entry.cut = true,
                 _ => {}
             }
         }
@@ -84,8 +85,8 @@ impl Entry {
     }
 }
 
-fn bytes(items: &[Json]) -> Option<Vec<u8>> {
-    items.iter().map(Json::number).collect()
+fn bytes(items: &[Value]) -> Option<Vec<u8>> {
+    items.iter().map(|item| item.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect()
 }
 
 /// Reads `-o export`: `NAME=value` lines, or `NAME`, a length of eight bytes and so many bytes; an empty line ends an entry.
