@@ -1,5 +1,5 @@
 //! What the runtimes' own files say of a container. All are written by the runtime as root before the first process of the
-//! container runs. Files are read once per container, regular ones only, with a bound ([`inside`](crate::sys::inside));
+//! container runs. Files are read once per container, regular ones only, with a bound ([`inside`]);
 //! what is broken says nothing.
 
 use std::path::{Path, PathBuf};

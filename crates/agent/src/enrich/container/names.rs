@@ -1,6 +1,6 @@
 //! Names of users and groups inside a container, from its own `/etc/passwd` and `/etc/group`.
 //!
-//! The files are the container's, so they are read as an attacker's ([`inside`]), and in a thread of their own
+//! The files are the container's, so they are read as an attacker's ([`crate::sys::inside`]), and in a thread of their own
 //! (`container-users`): a file system that never answers stops that thread alone, and every further question is counted as
 //! refused. The reader hands over an open folder, so a process that has ended meanwhile, or whose pid came back, changes
 //! nothing.
