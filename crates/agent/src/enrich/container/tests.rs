@@ -5,6 +5,8 @@ use schema::{Value, field};
 use std::fs;
 use std::time::Duration;
 
+mod starved;
+
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(20);
 

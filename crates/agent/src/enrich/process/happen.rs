@@ -16,6 +16,8 @@ use crate::sys::connector::Happening;
 const SAME_NS: i64 = 60_000_000;
 /// Processes without their first thread looked at per tick.
 const SUSPECTS: usize = 64;
+/// What runc's own process in a container is called from when it is in place until it becomes the container's program.
+const LAST_STAGE: &str = "runc:[2:INIT]";
 /// `SIGNAL` bits of a wait status.
 const SIGNAL: u32 = 0x7f;
 
@@ -172,15 +174,24 @@ impl Table {
         let unknown = Arc::clone(&self.unknown);
         let Some(life) = self.lives.get(key) else { return };
         let was_runtime = life.earlier.as_ref().is_some_and(|(image, _)| image.is_runtime());
-        let mover = life.parent.and_then(|parent| self.lives.get(parent)).is_none_or(|parent| {
-            parent.is_nameless()
-                || parent.image.is_runtime()
-                || parent.earlier.as_ref().is_some_and(|(image, _)| image.is_runtime())
+        let parent = life.parent.and_then(|parent| self.lives.get(parent));
+        // A parent whose program is not known yet decides when it is.
+        let nameless = parent.is_some_and(Life::is_nameless);
+        let mover = parent.is_none_or(|parent| {
+            parent.image.is_runtime()
+                || parent.exec_ns > life.start_ns
+                    && parent.earlier.as_ref().is_some_and(|(image, _)| image.is_runtime())
+                || nameless && !life.place.inherited
         });
-        if (was_runtime || mover)
-            && let Some(life) = self.lives.get_mut(key)
-        {
+        // Read after this exec, when we were late; or runc had moved it before it got its last name, and nobody moves it later.
+        let last_stage = life.earlier.as_ref().is_some_and(|(image, _)| image.comm.as_str() == LAST_STAGE);
+        let arrived =
+            !life.place.inherited && life.container().is_some() && (last_stage || life.read_ns > life.exec_ns);
+        let Some(life) = self.lives.get_mut(key) else { return };
+        if (was_runtime || mover) && !arrived {
             life.place = unknown;
+        } else if nameless {
+            life.open = true;
         }
     }
 
@@ -225,7 +236,12 @@ impl Table {
         let Some(life) = self.lives.get(key) else { return };
         let end = comm.iter().position(|&byte| byte == 0).unwrap_or(comm.len());
         let image = Image { comm: Text::of(&comm[..end]), ..(*life.image).clone() };
+        let last_stage = image.comm.as_str() == LAST_STAGE;
         self.lives.set_image(key, Arc::new(image));
+        if last_stage {
+            self.settle(key);
+            self.enter(key);
+        }
     }
 
     /// Learns every process that lives now.

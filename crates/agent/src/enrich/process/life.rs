@@ -221,7 +221,7 @@ impl Life {
             exec_ns: i64::MIN,
             earlier_exec_ns: i64::MIN,
             read_ns: i64::MIN,
-            open: self.open || self.read_ns > at_ns,
+            open: self.open || self.read_ns > at_ns || self.is_nameless(),
             ended_ns: NEVER,
             seen_ns: at_ns,
             previous: None,

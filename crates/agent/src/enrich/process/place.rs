@@ -110,11 +110,10 @@ impl Table {
         }
     }
 
-    /// Where a child is at its fork.
+    /// Where a child is at its fork. Of a creator whose program is not known yet it stays open ([`Self::close`]).
     pub(super) fn at_fork(&self, creator: &Life) -> Arc<Where> {
         let known = !matches!(creator.place.place, Place::Unknown(_));
-        let sure = known && !creator.image.is_runtime() && !creator.is_nameless();
-        match sure {
+        match known && !creator.image.is_runtime() {
             true if creator.place.inherited => Arc::clone(&creator.place),
             true => Arc::new(Where { place: creator.place.place.clone(), inherited: true }),
             false => Arc::clone(&self.unknown),
