@@ -247,7 +247,7 @@ pub(super) const AND: &[(&str, &str)] = &[
     ("my.field:x", r#"?my.field="x""#),
     ("my.field:[1 TO 5]", r#"?my.field>="1"<="5""#),
     ("process.na*:x", r#"process.name="x""#),
-    ("process.parent.*id:7", r#"(or process.parent.entity_id="7" process.parent.pid=7)"#),
+    ("process.parent.*id:7", r#"(or process.parent.entity_id="7" process.parent.pid=7 process.parent.user.id="7")"#),
     (
         "source.*:10.0.0.1",
         r#"(or source.address="10.0.0.1" source.domain="10.0.0.1" source.ip=10.0.0.1 source.path="10.0.0.1")"#,
