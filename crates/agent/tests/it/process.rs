@@ -1,14 +1,16 @@
 //! The process table on this machine's own processes. Without the right to process events each test says why it is skipped.
 
 use std::collections::HashMap;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::clock::Clock;
 use agent::enrich::container::{Containers, Roots};
 use agent::enrich::process::feed::Feed;
-use agent::enrich::process::{Limits, Table};
+use agent::enrich::process::{Life, Limits, Table};
 use agent::health::Health;
 use agent::sys::connector::Connector;
 use agent::sys::proc::Proc;
@@ -69,4 +71,30 @@ fn a80_each_of_10000_has_start_end_parent_and_session() {
     }
     println!("10000 in {took:?}: {named} names and {placed} places read while they lived; lost {}", it.lost());
     assert_eq!((children.len(), it.lost()), (10_000, 0));
+}
+
+/// The figures are printed; a busy machine must not fail the test.
+#[test]
+fn a84_2000_processes_are_known_at_the_start() {
+    let script = "i=0; while [ $i -lt 2000 ]; do sleep 600 & i=$((i+1)); done; echo ready; wait";
+    let mut shell = Command::new("/bin/sh");
+    let mut shell = shell.args(["-c", script]).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 5];
+    shell.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    let mut table = Table::new(Proc::default(), Containers::new(Roots::default()), "host", "boot");
+    let cpu = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+    };
+    let (begin, used) = (Instant::now(), cpu());
+    table.scan(Clock::system().wall());
+    println!("{} known in {:?}, {:?} of CPU", table.len(), begin.elapsed(), cpu() - used);
+    let group = rustix::process::Pid::from_child(&shell);
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+    shell.wait().unwrap();
+    let sleeping = table.all().filter(|life| life.ppid == shell.id());
+    let whole = |life: &&Life| {
+        life.image.comm.as_str() == "sleep" && life.image.args.len() == 2 && life.parent.is_some() && life.is_existing()
+    };
+    assert_eq!(sleeping.filter(whole).count(), 2000);
 }

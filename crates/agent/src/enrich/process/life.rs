@@ -192,6 +192,12 @@ impl Life {
         self.ended_ns == NEVER
     }
 
+    /// It was there before the agent looked.
+    #[must_use]
+    pub fn is_existing(&self) -> bool {
+        self.existing
+    }
+
     /// Start in ticks since boot.
     pub(super) fn ticks(&self) -> Option<u64> {
         let tick_ns = TICK_MS * super::timeline::MS;

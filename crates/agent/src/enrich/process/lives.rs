@@ -141,6 +141,11 @@ impl Lives {
         self.drop_cwd(before);
     }
 
+    #[cfg(test)]
+    pub(super) fn strings(&self) -> usize {
+        self.strings
+    }
+
     fn hold(&mut self, life: &Life) {
         let fresh = |count: usize, bytes: usize| if count == 1 { bytes } else { 0 };
         self.strings += fresh(Arc::strong_count(&life.image), life.image.bytes());

@@ -63,9 +63,9 @@ impl Table {
     /// Whether the event could belong to another process that has this pid by now.
     fn doubtful(&self, key: Key, facts: &Facts, at_ns: i64) -> bool {
         let Some(life) = self.lives.get(key) else { return true };
-        let gap = self.gap_ns.is_some_and(|gap_ns| at_ns > gap_ns);
-        if life.watched && !life.end_inferred && !gap {
-            return false;
+        if life.watched {
+            let gap = self.gap_ns.is_some_and(|gap_ns| at_ns > gap_ns);
+            return life.end_inferred || gap;
         }
         let other_parent = facts.ppid.is_some_and(|ppid| ppid != life.ppid);
         let other_exe = !fits(life, facts);

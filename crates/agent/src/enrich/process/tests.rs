@@ -5,6 +5,9 @@ use super::super::container::Roots;
 use super::*;
 use schema::field;
 
+mod churn;
+mod hashes;
+mod lives;
 mod model;
 
 const ID: &str = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
