@@ -36,6 +36,8 @@ use process::{Facts, Switch, Table, Text};
 pub struct Enricher {
     host: Host,
     table: Arc<Mutex<Table>>,
+    /// Opened, and nothing read yet: what happens meanwhile waits in the socket.
+    connector: Option<Result<Connector, String>>,
     feed: Option<Feed>,
     hashes: Hashes,
     proc: Proc,
@@ -123,6 +125,7 @@ impl Enricher {
         Ok(Self {
             host,
             table: Arc::new(Mutex::new(table)),
+            connector: None,
             feed: None,
             hashes: Hashes::start(config.hashing()),
             proc,
@@ -143,12 +146,20 @@ impl Enricher {
         Self { state: Some(path), ..self }
     }
 
-    /// Listens to the kernel's process events, if it may, then learns all processes that live now.
-    pub fn begin(&mut self) {
-        let connector = match self.config.connector {
+    /// Listens to the kernel's process events, if it may; to be called before the first record is made.
+    pub fn listen(&mut self) {
+        self.connector = Some(match self.config.connector {
             Switch::Auto => Connector::open().map_err(|error| error.to_string()),
             Switch::Off => Err("process.connector is off".to_owned()),
-        };
+        });
+    }
+
+    /// Takes in the process events that came since [`Self::listen`], and learns all processes that live now.
+    pub fn begin(&mut self) {
+        if self.connector.is_none() {
+            self.listen();
+        }
+        let connector = self.connector.take().unwrap_or_else(|| Err(String::new()));
         let now = self.clock.wall();
         if let Some(path) = &self.state {
             let mut table = self.table();

@@ -328,6 +328,12 @@ impl Audit {
         let filters = Chain::new(&self.filters, std::mem::take(&mut found.filters), health);
         let plan = self.plan(found);
         self.inherited.clear();
+        let mut enricher = Enricher::new(self.proc.clone(), self.clock.clone(), &self.context, health)?
+            .with_state(self.state_path.with_file_name("process.state"));
+        if self.config.socket != Choice::Off {
+            // Before the first record, so that no process of a record began unheard.
+            enricher.listen();
+        }
         let counters = health.stage("kernel");
         let file = StateFile::at(&self.state_path);
         let mut control = Control::new(kernel, plan, self.proc.clone(), std::process::id(), file, counters);
@@ -337,8 +343,6 @@ impl Audit {
         if self.config.socket == Choice::Off {
             return Ok(Running::idle());
         }
-        let enricher = Enricher::new(self.proc, self.clock, &self.context, health)?
-            .with_state(self.state_path.with_file_name("process.state"));
         let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health);
         let (stop, leave) = (Arc::clone(&shared), Arc::clone(&shared));

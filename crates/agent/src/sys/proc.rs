@@ -319,7 +319,8 @@ fn socket_inode(target: &str) -> Option<u64> {
 
 /// At most `limit` bytes of a file.
 pub(crate) fn read(path: &Path, limit: usize) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Room from the start: these files have no size, and growing would cost a read for each step.
+    let mut bytes = Vec::with_capacity(limit.min(4 << 10));
     File::open(path).ok()?.take(limit as u64).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

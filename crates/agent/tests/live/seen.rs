@@ -32,7 +32,7 @@ pub(crate) fn exec() {
     assert_eq!(event.str(field::EVENT_OUTCOME), Some("success"));
     assert!(has(&event, field::EVENT_ACTION, "exec") && tagged(&event, "auditng-test-exec"), "{event:?}");
     assert_eq!(event.str(field::EVENT_PROVIDER), Some("unicast"));
-    assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("host"));
+    assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("host"), "{event:?}");
     assert!(event.get(field::AUDITNG_PROCESS_ANCESTRY).is_some() && event.str(field::PROCESS_ENTITY_ID).is_some());
     let raw = event.str(field::EVENT_ORIGINAL).unwrap();
     assert!(raw.contains("syscall=59") && raw.contains("argc=4"), "{raw}");

@@ -26,8 +26,8 @@ use crate::sys::wake::Wake;
 
 /// A wait without news.
 const IDLE: Duration = Duration::from_secs(1);
-/// Batches taken by one call; under a storm the caller gets on with its own work.
-const ROUNDS: usize = 256;
+/// Batches taken by one call, as many as fit the socket; under a storm the caller then gets on with its own work.
+const ROUNDS: usize = 1024;
 /// CPUs whose numbers are followed; further ones are not checked for gaps.
 const MOST_CPUS: usize = 4096;
 /// Between two looks at all of `/proc`.
