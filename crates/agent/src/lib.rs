@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod health;
 pub mod intake;
+pub mod last_losses;
 pub mod restart;
 mod run;
 pub mod ship;

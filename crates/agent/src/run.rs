@@ -16,7 +16,7 @@ use crate::health::Health;
 use crate::intake::{Kept, Running, Sink, Source, Stop, join_until};
 use crate::source::audit::Audit;
 use crate::spool::{self, Spool, Stats, Writer, disk::Folder};
-use crate::{ship, spool::disk};
+use crate::{last_losses, ship, spool::disk};
 
 /// Losses become events at most this long after they were noticed.
 const SAY: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ impl Agent {
         let committing = thread("spool", move || committer.run())?;
         let shipping = ship::start(reader, ship_options(config, token), clock.clone(), Arc::clone(&health));
         let shipping = shipping.map_err(StartError::Thread)?;
-        let saying = say_losses(Arc::clone(&health), writer.clone(), clock.clone())?;
+        let saying = say_losses(Arc::clone(&health), writer.clone(), clock.clone(), config.state_dir.clone())?;
         put(&writer, &status("agent-started", &notes.join("\n"), clock.wall()));
         let sink = |source: Box<dyn Source>| source.start(Arc::new(writer.clone()), Arc::clone(&health));
         let sources = sources.into_iter().map(sink).collect();
@@ -218,14 +218,21 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 /// The thread that makes events of losses.
-fn say_losses(health: Arc<Health>, writer: Writer, clock: Clock) -> Result<(Arc<Stop>, JoinHandle<()>), StartError> {
+fn say_losses(
+    health: Arc<Health>,
+    writer: Writer,
+    clock: Clock,
+    state_dir: PathBuf,
+) -> Result<(Arc<Stop>, JoinHandle<()>), StartError> {
     let stop = Arc::new(Stop::default());
     let stopped = Arc::clone(&stop);
     let run = move || {
         loop {
             let last = stopped.wait(SAY);
-            for loss in health.take_losses() {
-                put(&writer, &loss.to_event(clock.wall()));
+            let losses = health.take_losses();
+            losses.iter().for_each(|loss| put(&writer, &loss.to_event(clock.wall())));
+            if !losses.is_empty() {
+                last_losses::note(&state_dir, &losses, clock.wall());
             }
             if last {
                 return;

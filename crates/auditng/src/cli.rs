@@ -306,6 +306,9 @@ Examples:
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) place: Place,
+    /// The configuration of the agent on this machine, to compare its rules and settings; none: as `auditng up` runs it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) agent_config: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub(crate) format: TextOrJson,

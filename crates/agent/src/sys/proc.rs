@@ -277,6 +277,8 @@ pub struct AuditSocket {
     pub groups: u32,
     /// Inode of the socket, to be found among the descriptors of its owner.
     pub inode: u64,
+    /// Datagrams that the kernel could not deliver to it.
+    pub drops: u64,
 }
 
 impl AuditSocket {
@@ -286,7 +288,8 @@ impl AuditSocket {
         let protocol: u32 = words.nth(1)?.parse().ok()?;
         let (port, groups) = (words.next()?.parse().ok()?, u32::from_str_radix(words.next()?, 16).ok()?);
         let inode = words.next_back()?.parse().ok()?;
-        (protocol == 9 && port != 0).then_some(Self { port, groups, inode })
+        let drops = words.next_back()?.parse().ok()?;
+        (protocol == 9 && port != 0).then_some(Self { port, groups, inode, drops })
     }
 }
 
@@ -385,7 +388,7 @@ mod tests {
     #[test]
     fn netlink_lines_of_audit_only() {
         let audit = "00000000 9   1234       00000001 0        0        0        2        0        5678";
-        assert_eq!(AuditSocket::parse(audit), Some(AuditSocket { port: 1234, groups: 1, inode: 5678 }));
+        assert_eq!(AuditSocket::parse(audit), Some(AuditSocket { port: 1234, groups: 1, inode: 5678, drops: 0 }));
         assert_eq!(AuditSocket::parse(&audit.replacen(" 9 ", " 15 ", 1)), None);
         assert_eq!(AuditSocket::parse("sk               Eth Pid        Groups   Rmem"), None);
     }

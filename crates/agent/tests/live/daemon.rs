@@ -99,7 +99,7 @@ pub(crate) fn auditd_first() {
     assert!(name.starts_with("auditd (pid ") && reason(&started).contains(&name), "{}", reason(&started));
     let after = status();
     assert_eq!((after.pid, after.backlog_limit, after.failure), (before.pid, before.backlog_limit, before.failure));
-    let findings = doctor::doctor(&Config::default(), &Rules::default());
+    let findings = doctor::doctor(&Config::default(), &Rules::default(), stand.folder.path());
     assert!(findings.iter().any(|finding| finding.what.contains(&name)), "{findings:?}");
 
     let folder = text(&stand.watched());

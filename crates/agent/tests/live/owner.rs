@@ -135,7 +135,7 @@ pub(crate) fn doctor() {
     let stand = Stand::new();
     let mut other = Role::start("owner", &[]);
     assert_eq!(other.line(), "registered\n");
-    let findings = doctor::doctor(&Config::default(), &Rules::default());
+    let findings = doctor::doctor(&Config::default(), &Rules::default(), stand.folder.path());
     let socket = findings.iter().find(|finding| finding.name == "audit socket").unwrap();
     let name = Proc::default().describe(other.pid());
     assert!(socket.what.contains(&name), "{socket:?}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::print;
 use crate::cli::{Doctor, TextOrJson};
-use crate::exit::{Code, Outcome};
+use crate::exit::{Code, Failure, Outcome};
 use crate::table::{table, visible};
 
 /// One thing that was looked at.
@@ -16,7 +16,7 @@ struct Finding {
 }
 
 pub(crate) fn run(arguments: &Doctor) -> Outcome {
-    let findings = look(arguments);
+    let findings = look(arguments, &agent_config(arguments)?);
     let text = match arguments.format {
         TextOrJson::Json => {
             let all: Vec<_> = findings
@@ -31,7 +31,18 @@ pub(crate) fn run(arguments: &Doctor) -> Outcome {
     Ok(if findings.iter().all(|finding| finding.state == "ok") { Code::Done } else { Code::Findings })
 }
 
-fn look(arguments: &Doctor) -> Vec<Finding> {
+/// As the agent runs here: by its configuration file, else as `auditng up` runs it.
+fn agent_config(arguments: &Doctor) -> Result<agent::config::Config, Failure> {
+    let Some(path) = &arguments.agent_config else {
+        return Ok(agent::config::Config { state_dir: arguments.place.folder().join("agent"), ..Default::default() });
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", path.display())))?;
+    agent::config::Config::read(&text)
+        .map_err(|problems| Failure::new(Code::Usage, format!("{} has errors:\n{problems}", path.display())))
+}
+
+fn look(arguments: &Doctor, agent: &agent::config::Config) -> Vec<Finding> {
     let config = server::Config { data_dir: arguments.place.folder(), ..server::Config::default() };
     let server = server::doctor(&config).into_iter().map(|f| Finding {
         name: f.name,
@@ -39,11 +50,8 @@ fn look(arguments: &Doctor) -> Vec<Finding> {
         what: f.what,
         advice: f.advice,
     });
-    let found = agent::source::audit::doctor::doctor(
-        &agent::source::audit::Config::default(),
-        &agent::source::audit::Rules::default(),
-    );
-    let runtimes = agent::enrich::container::doctor::doctor(&agent::enrich::container::Config::default());
+    let found = agent::source::audit::doctor::doctor(&agent.source.audit, &agent.rules, &agent.state_dir);
+    let runtimes = agent::enrich::container::doctor::doctor(&agent.container);
     let agent = found.into_iter().chain(runtimes).map(|f| Finding {
         name: f.name.to_owned(),
         state: f.state.name(),

@@ -3,13 +3,17 @@
 //! Looks, never changes: it asks for the status, opens no registration and adds no rule.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use audit::netlink::Status;
+use audit::rule::{self, Rule};
 
-use super::control::canonical;
 use super::kernel::{Kernel, Live};
+use super::load::{self, Wanted};
+use super::rights;
 use super::rules::{self, Found};
-use super::{Config, Rules};
+use super::{Config, Ownership, Rules};
+use crate::sys::connector::Connector;
 use crate::sys::netlink::{Group, Socket};
 use crate::sys::proc::Proc;
 
@@ -57,7 +61,7 @@ impl Finding {
 
 /// Looks at everything that the audit source depends on.
 #[must_use]
-pub fn doctor(config: &Config, rules: &Rules) -> Vec<Finding> {
+pub fn doctor(config: &Config, rules: &Rules, state_dir: &Path) -> Vec<Finding> {
     let proc = Proc::default();
     let capabilities = proc.own_capabilities().unwrap_or(0);
     let kernel = Live::open(None).map_err(|error| error.to_string());
@@ -73,7 +77,7 @@ pub fn doctor(config: &Config, rules: &Rules) -> Vec<Finding> {
             findings.push(enabled(status));
             findings.push(losses(status));
             let wanted = rules::load(&rules.paths(), status.features);
-            findings.extend(rule_findings(&wanted, loaded));
+            findings.extend(rule_findings(&wanted, loaded, rules.ownership));
         }
         Err(why) => findings.push(Finding::new(
             "audit socket",
@@ -85,6 +89,8 @@ pub fn doctor(config: &Config, rules: &Rules) -> Vec<Finding> {
     findings.push(readers(&proc));
     findings.push(boot_options(&proc.boot_options()));
     findings.push(buffer(config.receive_buffer()));
+    findings.push(process_events());
+    findings.push(last_losses(&crate::last_losses::read(state_dir)));
     findings
 }
 
@@ -112,8 +118,10 @@ fn readers(proc: &Proc) -> Finding {
         return Finding::new(name, State::Ok, "nobody reads the multicast copy", "");
     }
     let holders: Vec<String> = proc.holders(&inodes).into_iter().map(|pid| proc.describe(pid)).collect();
+    let drops: u64 = sockets.iter().filter(|socket| inodes.contains(&socket.inode)).map(|socket| socket.drops).sum();
+    let missed = if drops > 0 { format!("; {drops} records could not be delivered there") } else { String::new() };
     let who = if holders.is_empty() { "somebody in another namespace".to_owned() } else { holders.join(", ") };
-    let what = format!("{who} also reads audit records");
+    let what = format!("{who} also reads audit records{missed}");
     let advice = "journald logs them a second time unless systemd-journald-audit.socket is masked";
     Finding::new(name, State::Warn, what, advice)
 }
@@ -143,17 +151,71 @@ fn losses(status: &Status) -> Finding {
     Finding::new(name, State::Warn, what, "raise source.audit.backlog_limit, or watch fewer calls")
 }
 
-fn rule_findings(wanted: &Found, loaded: &[Vec<u8>]) -> Vec<Finding> {
+/// The kernel's rules against the files, and what is wrong with those.
+fn rule_findings(wanted: &Found, loaded: &[Vec<u8>], ownership: Ownership) -> Vec<Finding> {
     let name = "audit rules";
-    let there: Vec<Vec<u8>> = loaded.iter().map(|rule| canonical(rule)).collect();
-    let present = wanted.rules.iter().filter(|rule| there.contains(&rule.canonical_bytes())).count();
-    let foreign = there.len() - present;
-    let what = format!("{present} of {} rules are loaded, and {foreign} of others", wanted.rules.len());
-    let mut findings = vec![Finding::new(name, State::Ok, what, "")];
+    let there: Vec<Rule> = loaded.iter().filter_map(|bytes| rule::decode(bytes).ok()).collect();
+    let is_there = |rule: &&Rule| there.iter().any(|other| other.is_same(rule));
+    let present: Vec<&Rule> = wanted.rules.iter().filter(is_there).collect();
+    // Whatever is there and wanted is taken for ours here: nobody but a running agent knows better.
+    let owned = present.iter().map(|rule| rule.canonical_bytes()).collect();
+    let change = load::Change::new(&there, &Wanted { first: &[], rules: &wanted.rules, ownership }, &owned);
+    let foreign =
+        load::compare(&there, &Wanted { first: &[], rules: &wanted.rules, ownership: Ownership::Own }, &owned);
+    let what = format!("{} of {} rules are loaded", present.len(), wanted.rules.len());
+    let missing = wanted.rules.len() - present.len() - change.waiting.len();
+    let some_missing = !present.is_empty() && missing > 0;
+    let mut findings = vec![match some_missing {
+        false => Finding::new(name, State::Ok, what, ""),
+        true => Finding::new(
+            name,
+            State::Warn,
+            format!("{what}; {missing} are missing"),
+            "see why in the agent's log, or `auditng audit-rules diff`",
+        ),
+    }];
+    if let Some(text) = load::say_foreign(&foreign.foreign, rules::machine()) {
+        let advice = "rules.ownership = \"all\" makes your files the whole truth";
+        findings.push(Finding::new(name, State::Ok, text, advice));
+    }
+    if !change.waiting.is_empty() {
+        let rules: Vec<String> = change.waiting.iter().take(SHOWN).map(|rule| rule.text(rules::machine())).collect();
+        let what = format!("{} rules name folders that do not exist here: {}", change.waiting.len(), rules.join("; "));
+        findings.push(Finding::new(name, State::Ok, what, "they are loaded when the folder is made"));
+    }
     for problem in &wanted.problems {
         findings.push(Finding::new(name, State::Bad, problem.clone(), "correct the line; the other rules load"));
     }
+    if let Some(first) = wanted.doubtful.first() {
+        let what = format!("{} rules are doubtful, such as {first}", wanted.doubtful.len());
+        findings.push(Finding::new(name, State::Warn, what, "`auditng audit-rules check` shows all of them"));
+    }
+    findings.extend(wanted.remarks.iter().map(|remark| Finding::new(name, State::Ok, remark.clone(), "")));
     findings
+}
+
+/// Rules that are named one by one.
+const SHOWN: usize = 3;
+
+fn process_events() -> Finding {
+    let name = "process events";
+    match Connector::open() {
+        Ok(_) => Finding::new(name, State::Ok, "the kernel tells of every fork, exec and exit", ""),
+        Err(error) => {
+            let advice = "without them short-lived processes are known from their own events only";
+            Finding::new(name, State::Warn, super::control::chain(&error), advice)
+        }
+    }
+}
+
+/// What the agent of this state folder lost last.
+fn last_losses(lines: &[String]) -> Finding {
+    let name = "last losses";
+    if lines.is_empty() {
+        return Finding::new(name, State::Ok, "none", "");
+    }
+    let newest: Vec<&str> = lines.iter().rev().take(SHOWN).map(String::as_str).collect();
+    Finding::new(name, State::Warn, newest.join("; "), "docs/losses.md says what each reason means and what to do")
 }
 
 fn boot_options(options: &[String]) -> Finding {
@@ -200,18 +262,13 @@ fn capability_findings(mask: u64) -> Vec<Finding> {
     missing.iter().map(finding).collect()
 }
 
-/// Inode numbers of the initial namespaces, include/linux/proc_ns.h.
-const INITIAL: [(&str, u64, &str); 2] = [
-    ("pid", 0xeffffffc, "unicast and rules need the host's pid namespace (--pid=host)"),
-    ("user", 0xeffffffd, "audit needs the host's user namespace"),
-];
-
 fn namespaces(proc: &Proc) -> Vec<Finding> {
     let name = "namespaces";
-    let foreign = INITIAL.iter().filter(|(kind, inode, _)| proc.own_namespace(kind).is_some_and(|own| own != *inode));
-    let findings: Vec<Finding> = foreign
-        .map(|(kind, _, advice)| Finding::new(name, State::Bad, format!("not in the host's {kind} namespace"), *advice))
-        .collect();
+    let lacks = |lack: &String| lack.contains("namespace");
+    let socket = rights::for_control(proc).filter(lacks).map(|lack| (State::Bad, lack));
+    let copy = rights::for_copy(proc).filter(lacks).map(|lack| (State::Warn, format!("no multicast copy: {lack}")));
+    let findings: Vec<Finding> =
+        socket.into_iter().chain(copy).map(|(state, lack)| Finding::new(name, state, lack, "start it so")).collect();
     if findings.is_empty() { vec![Finding::new(name, State::Ok, "the host's", "")] } else { findings }
 }
 
@@ -257,6 +314,35 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_compared_with_the_files_and_what_is_wrong_with_those_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.rules");
+        let text = "-a always,exit -F arch=b64 -S execve -k a\n-a always,exit -F arch=b64 -S execve -k b\n\
+                    -a always,exit -F arch=b64 -S openat -F dir=/nonexistent/x -k c\n-a always,exit -F uid=nobody-here -k d\n";
+        std::fs::write(&file, text).unwrap();
+        let wanted = rules::load(&[file], None);
+        let other = rule::check("-a never,exit -F arch=b64 -S getppid -k other", &rule::Host::bare(rules::machine()));
+        let mut loaded = vec![rule::encode(other.rules().next().unwrap())];
+        loaded.push(rule::encode(&wanted.rules[0]));
+        let said: Vec<(State, String)> =
+            rule_findings(&wanted, &loaded, Ownership::Own).into_iter().map(|one| (one.state, one.what)).collect();
+        let has = |state: State, words: &str| said.iter().any(|(is, what)| *is == state && what.contains(words));
+        assert!(has(State::Warn, "1 of 3 rules are loaded; 1 are missing"), "{said:?}");
+        assert!(has(State::Ok, "1 rules of others stay; 1 of them decide before"), "{said:?}");
+        assert!(has(State::Ok, "name folders that do not exist here"), "{said:?}");
+        assert!(has(State::Bad, "nobody-here"), "{said:?}");
+        assert!(has(State::Warn, "doubtful"), "no 32-bit twin: {said:?}");
+    }
+
+    #[test]
+    fn the_newest_losses_are_shown() {
+        let lines: Vec<String> = (0..5).map(|at| format!("time kernel serial-gap {at} events")).collect();
+        let finding = last_losses(&lines);
+        assert!(finding.state == State::Warn && finding.what.starts_with("time kernel serial-gap 4 events; "));
+        assert_eq!(last_losses(&[]).state, State::Ok);
+    }
+
+    #[test]
     fn an_owner_is_named() {
         let proc = Proc::default();
         let status = |pid| Status { pid, ..Status::default() };
@@ -269,9 +355,20 @@ mod tests {
 
     #[test]
     fn everything_is_looked_at_without_a_panic() {
-        let names: BTreeSet<&str> =
-            doctor(&Config::default(), &Rules::default()).iter().map(|finding| finding.name).collect();
-        for name in ["audit socket", "audit readers", "boot options", "capabilities", "namespaces", "receive buffer"] {
+        let names: BTreeSet<&str> = doctor(&Config::default(), &Rules::default(), Path::new("/nonexistent"))
+            .iter()
+            .map(|finding| finding.name)
+            .collect();
+        for name in [
+            "process events",
+            "last losses",
+            "audit socket",
+            "audit readers",
+            "boot options",
+            "capabilities",
+            "namespaces",
+            "receive buffer",
+        ] {
             assert!(names.contains(name), "{name}");
         }
     }

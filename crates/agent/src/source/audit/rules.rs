@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use audit::rule::{self, Host, PathKind, Report, Rule, Setting, Statement};
+use audit::rule::{self, Host, PathKind, Report, Rule, Setting, Severity, Statement};
 use audit::table::{arch, syscall_number};
 
 use super::go_audit::{self, GoAudit};
@@ -98,6 +98,8 @@ pub struct Found {
     pub problems: Vec<String>,
     /// What is good to know.
     pub remarks: Vec<String>,
+    /// Rules that load and do less, or cost more, than they need to; for people, one a line.
+    pub doubtful: Vec<String>,
     /// Filters of go-audit's configurations among the files.
     pub filters: Vec<Raw>,
     /// The bytes of the rules so far.
@@ -158,7 +160,10 @@ impl Found {
     }
 
     fn take(&mut self, name: &str, report: &Report) {
-        self.problems.extend(report.errors().map(|problem| one_line(name, problem)));
+        let (errors, doubtful): (Vec<_>, Vec<_>) =
+            report.problems.iter().partition(|problem| problem.severity == Severity::Error);
+        self.problems.extend(errors.into_iter().map(|problem| one_line(name, problem)));
+        self.doubtful.extend(doubtful.into_iter().map(|problem| one_line(name, problem)));
         self.remarks.extend(ignored(name, report));
         for rule in report.wanted() {
             if self.known.insert(rule.canonical_bytes()) {
