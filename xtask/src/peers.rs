@@ -33,6 +33,9 @@ pub(crate) struct Peers {
     /// A folder with the source of go-audit, which is no library and cannot be fetched as one.
     #[arg(long, value_name = "FOLDER")]
     go_audit: Option<PathBuf>,
+    /// Also ausearch, which takes minutes.
+    #[arg(long)]
+    ausearch: bool,
     /// Runs of each; the best counts.
     #[arg(long, default_value_t = 5)]
     runs: u32,
@@ -51,7 +54,7 @@ impl Peers {
             println!("{name}: {records} records, {} bytes", input.metadata()?.len());
             println!("| program | CPU s | records per CPU second | peak RSS | it says |");
             println!("|---|---|---|---|---|");
-            let mut contestants = peers.contestants(&program, &input, folder.path())?;
+            let mut contestants = peers.contestants(&program, &input, folder.path(), self.ausearch)?;
             let mut best: Vec<Cost> = contestants.iter().map(|_| Cost::default()).collect();
             // In turn, so that a busy minute of the machine falls on all of them.
             for _ in 0..self.runs {
@@ -120,20 +123,16 @@ fn write_copies(text: &str, copies: u64, eoe: bool, to: &PathBuf) -> Result<u64>
     let mut out = BufWriter::new(File::create(to)?);
     let mut records = 0;
     for copy in 0..copies {
-        let mut open: Option<String> = None;
         for line in text.lines() {
             let Some((before, seconds, millis, serial, after)) = stamp(line) else { continue };
             let stamp = format!("{}.{millis}:{}", seconds + copy * SECONDS, serial + copy * EVENTS);
-            if eoe && let Some(last) = open.replace(stamp.clone()).filter(|last| *last != stamp) {
-                writeln!(out, "type=EOE msg=audit({last}): ")?;
-                records += 1;
-            }
             writeln!(out, "{before}msg=audit({stamp}){after}")?;
             records += 1;
-        }
-        if let Some(last) = open {
-            writeln!(out, "type=EOE msg=audit({last}): ")?;
-            records += 1;
+            // What the kernel writes last but for the end itself.
+            if eoe && line.starts_with("type=PROCTITLE ") {
+                writeln!(out, "type=EOE msg=audit({stamp}): ")?;
+                records += 1;
+            }
         }
     }
     out.flush()?;

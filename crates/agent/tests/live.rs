@@ -26,6 +26,8 @@ mod flow;
 mod loss;
 #[path = "live/owner.rs"]
 mod owner;
+#[path = "live/pace.rs"]
+mod pace;
 #[path = "live/pod.rs"]
 mod pod;
 #[path = "live/role.rs"]

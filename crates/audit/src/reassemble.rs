@@ -167,13 +167,10 @@ impl Reassembler {
         self.counters.records += 1;
         self.expire(now);
         let key = Key { node: self.node(record.node), stamp: record.stamp };
-        let state = self.state(key);
-        // An end without a beginning: all else of that event is lost, so its serial is not taken as seen.
-        let lone_end = record.kind == kind::EOE && state.is_none();
-        if !lone_end && self.last.is_none_or(|(last, _)| last != key) {
+        if self.last.is_none_or(|(last, _)| last != key) {
             self.note_serial(key, record.kind, now);
         }
-        match state {
+        match self.state(key) {
             Some(State::Open(slot)) => self.add(slot, record, now),
             Some(State::Closed) if record.kind == kind::EOE => self.counters.stray_eoe += 1,
             Some(State::Closed) => self.late(record),
@@ -297,8 +294,9 @@ impl Reassembler {
     }
 
     fn note_serial(&mut self, key: Key, kind: u16, now: i64) {
-        // Auditd numbers its own records by a counter of its own.
-        if !(kind::DAEMON_FIRST..=kind::DAEMON_LAST).contains(&kind)
+        // Auditd numbers its own records by a counter of its own. An end tells nothing: if all else of its event is lost, its
+        // serial must not pass for seen.
+        if !matches!(kind, kind::DAEMON_FIRST..=kind::DAEMON_LAST | kind::EOE)
             && let Some(gaps) = self.gaps.get_mut(key.node as usize)
         {
             gaps.note(key.stamp, now, &mut self.reports);

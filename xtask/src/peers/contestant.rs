@@ -59,7 +59,7 @@ impl Peers {
         let folder = self.folder.join("go_libaudit");
         write(&folder.join("go.mod"), "module peer\n\ngo 1.21\n")?;
         write(&folder.join("main.go"), include_str!("go_libaudit.go.txt"))?;
-        run(go(&folder).args(["get", &format!("github.com/elastic/go-libaudit/v2@{GO_LIBAUDIT}")]))?;
+        run(go(&folder).args(["get", &format!("github.com/elastic/go-libaudit/v2/aucoalesce@{GO_LIBAUDIT}")]))?;
         run(go(&folder).args(["build", "-o", "peer", "."]))
     }
 
@@ -76,7 +76,13 @@ impl Peers {
     }
 
     /// All programs for the records in `input`.
-    pub(super) fn contestants(&self, ours: &Path, input: &Path, scratch: &Path) -> Result<Vec<Contestant>> {
+    pub(super) fn contestants(
+        &self,
+        ours: &Path,
+        input: &Path,
+        scratch: &Path,
+        ausearch: bool,
+    ) -> Result<Vec<Contestant>> {
         let replay = |more: &[&str]| {
             let mut command = Command::new(ours);
             command.arg("replay").arg(input).args(["--format", "raw", "--stats", "--out", "/dev/null"]).args(more);
@@ -102,7 +108,7 @@ impl Peers {
                 all.push(Contestant { name, command: Command::new(program), lines: None });
             }
         }
-        if Path::new("/usr/sbin/ausearch").exists() {
+        if ausearch {
             let mut command = Command::new("ausearch");
             command.args(["--format", "raw", "-if"]).arg(input);
             all.push(Contestant { name: "ausearch --format raw", command, lines: None });

@@ -15,6 +15,7 @@ use schema::{AgentId, Event, Value, field};
 use serde::Serialize;
 
 use super::burst::{Done, EXECS, KEY, OPENS, burst, stat, workplace};
+use super::pace::peak_kib;
 use super::role::say;
 use super::stand::{Stand, has, status, tagged, text};
 
@@ -127,7 +128,7 @@ impl Running {
         });
         let mut shown = Shown {
             reader_cpu_ms: last.0 - self.cpu_before,
-            reader_peak_kib: peak_kib(&self.child),
+            reader_peak_kib: peak_kib(&self.child.id().to_string()),
             ..Shown::default()
         };
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
@@ -172,12 +173,6 @@ fn our_agent(stand: &Stand, program: &Path, rules: &Path, overload: &str) -> (Co
 fn cpu_ms(child: &Child) -> u64 {
     let pid = child.id().to_string();
     (stat(&pid, 14) + stat(&pid, 15)) * 10
-}
-
-fn peak_kib(child: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Counts what lies in the spool.

@@ -28,6 +28,10 @@ pub(crate) fn play(name: &str, words: &[String]) {
         ("storm", [folder, count, per_second]) => storm(Path::new(folder), number(count), number(per_second)),
         ("burst", [folder, calls]) => super::burst::work(Path::new(folder), number(calls)),
         ("beside", [agent, calls, rounds]) => super::beside::compare(Path::new(agent), number(calls), number(rounds)),
+        ("execs", [folder, per_second, seconds]) => {
+            super::pace::execs(Path::new(folder), number(per_second), number(seconds));
+        }
+        ("pace", [per_second, seconds]) => super::pace::pace(number(per_second), number(seconds)),
         ("owner", []) => owner(),
         ("probe", [folder]) => probe(Path::new(folder)),
         ("measure", [ops, per_second]) => measure(ops, per_second),
