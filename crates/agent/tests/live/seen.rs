@@ -33,6 +33,10 @@ pub(crate) fn exec() {
     assert!(has(&event, field::EVENT_ACTION, "exec") && tagged(&event, "auditng-test-exec"), "{event:?}");
     assert_eq!(event.str(field::EVENT_PROVIDER), Some("unicast"));
     assert_eq!(event.str(field::AUDITNG_CONTAINER_SCOPE), Some("host"), "{event:?}");
+    // Told by the kernel from its fork on, however short it lived (A80).
+    assert_eq!(event.get(field::AUDITNG_PROCESS_START_KNOWN), None, "{event:?}");
+    assert!(event.long(field::PROCESS_SESSION_LEADER_PID).is_some(), "{event:?}");
+    assert!(event.str(field::PROCESS_ENTRY_LEADER_ENTRY_META_TYPE).is_some(), "{event:?}");
     assert!(event.get(field::AUDITNG_PROCESS_ANCESTRY).is_some() && event.str(field::PROCESS_ENTITY_ID).is_some());
     let raw = event.str(field::EVENT_ORIGINAL).unwrap();
     assert!(raw.contains("syscall=59") && raw.contains("argc=4"), "{raw}");
