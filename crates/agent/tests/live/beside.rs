@@ -99,12 +99,13 @@ enum Out {
 impl Running {
     fn start(reader: Reader, stand: &Stand, agent: &Path) -> Option<Self> {
         let rules = stand.rules(&[OPENS, EXECS]);
-        let (mut command, out) = match reader {
+        let (command, out) = match reader {
             Reader::Nobody => return None,
             Reader::Auditd => auditd(stand),
             Reader::Agent(overload) => our_agent(stand, agent, &rules, overload),
         };
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = ending_with_us(&command).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = child.unwrap();
         testkit::eventually("the reader owns the socket", PATIENCE, || (status().pid == child.id()).then_some(()));
         if matches!(reader, Reader::Auditd) {
             let limits = "-b 8192\n--backlog_wait_time 60000\n";
@@ -144,6 +145,13 @@ impl Running {
         }
         shown
     }
+}
+
+/// A comparison that is killed must not leave a reader behind that owns the socket.
+fn ending_with_us(command: &Command) -> Command {
+    let mut held = Command::new("setpriv");
+    held.args(["--pdeathsig", "TERM"]).arg(command.get_program()).args(command.get_args());
+    held
 }
 
 fn auditd(stand: &Stand) -> (Command, Out) {
