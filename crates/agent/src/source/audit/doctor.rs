@@ -186,13 +186,18 @@ fn rule_findings(wanted: &Found, loaded: &[Vec<u8>], ownership: Ownership) -> Ve
     for problem in &wanted.problems {
         findings.push(Finding::new(name, State::Bad, problem.clone(), "correct the line; the other rules load"));
     }
-    if let Some(first) = wanted.doubtful.first() {
-        let what = format!("{} rules are doubtful, such as {first}", wanted.doubtful.len());
+    // Folders that are missing were told above.
+    let doubtful: Vec<&String> = wanted.doubtful.iter().filter(|text| !text.contains(MISSING_FOLDER)).collect();
+    if let Some(first) = doubtful.first() {
+        let what = format!("{} rules are doubtful, such as {first}", doubtful.len());
         findings.push(Finding::new(name, State::Warn, what, "`auditng audit-rules check` shows all of them"));
     }
     findings.extend(wanted.remarks.iter().map(|remark| Finding::new(name, State::Ok, remark.clone(), "")));
     findings
 }
+
+/// How `audit::rule::check` says it.
+const MISSING_FOLDER: &str = "this directory does not exist";
 
 /// Rules that are named one by one.
 const SHOWN: usize = 3;
