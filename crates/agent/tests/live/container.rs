@@ -65,7 +65,7 @@ fn said(event: &Event) -> String {
 #[derive(Default, Debug)]
 struct Score {
     right: usize,
-    /// Said to be unknown, with the reason.
+    /// Said to be unknown, with the reason and the loop.
     unknown: BTreeMap<String, usize>,
     /// Id, name, runtime or image of another one, or of none.
     wrong: Vec<String>,
@@ -92,7 +92,7 @@ impl Score {
         let scope = event.str(field::AUDITNG_CONTAINER_SCOPE);
         if scope == Some("unknown") {
             let reason = event.str(field::AUDITNG_CONTAINER_REASON).unwrap_or("none given");
-            *self.unknown.entry(reason.to_owned()).or_default() += 1;
+            *self.unknown.entry(format!("{reason} in {name}")).or_default() += 1;
             return;
         }
         let id = event.str(field::CONTAINER_ID);
