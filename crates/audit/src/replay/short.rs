@@ -20,8 +20,8 @@ pub(super) fn time(line: &[u8], reference: Timestamp) -> Option<Said> {
 fn whole(text: &str) -> Option<Timestamp> {
     let text = text.split(' ').next()?;
     let (date, rest) = text.split_once('T')?;
-    let mut parts = date.split('-').map(str::parse::<i64>);
-    let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day)), None) =
+    let mut parts = date.split('-').map(number);
+    let (Some(Some(year)), Some(Some(month)), Some(Some(day)), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return None;
@@ -36,7 +36,7 @@ fn guessed(text: &str, reference: Timestamp) -> Option<Timestamp> {
     let mut words = text.split_ascii_whitespace();
     let month = words.next()?;
     let month = i64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()? + 1;
-    let day: i64 = words.next()?.parse().ok()?;
+    let day = number(words.next()?)?;
     let within = time_of_day(words.next()?)?;
     // A day's grace for zones and clocks; a leap day may lie eight years back.
     let limit = reference.millis().saturating_add(86_400_000);
@@ -50,8 +50,8 @@ fn guessed(text: &str, reference: Timestamp) -> Option<Timestamp> {
 /// `22:13:20` or `22:13:20.123456` in milliseconds.
 fn time_of_day(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
-    let mut parts = clock.split(':').map(str::parse::<i64>);
-    let (Some(Ok(hours)), Some(Ok(minutes)), Some(Ok(seconds)), None) =
+    let mut parts = clock.split(':').map(number);
+    let (Some(Some(hours)), Some(Some(minutes)), Some(Some(seconds)), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return None;
@@ -71,8 +71,14 @@ fn offset(text: &str) -> Option<i64> {
         return Some(0);
     }
     let (sign, digits) = (if text.starts_with('-') { -1 } else { 1 }, text[1..].replace(':', ""));
-    let number: i64 = (digits.len() == 4).then(|| digits.parse().ok())??;
-    Some(sign * (number / 100 * 3600 + number % 100 * 60))
+    let clock = (digits.len() == 4).then(|| number(&digits))??;
+    Some(sign * (clock / 100 * 3600 + clock % 100 * 60))
+}
+
+/// One to four digits: no part of a date has more, and none can overflow.
+fn number(text: &str) -> Option<i64> {
+    let fits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| text.parse().ok())?
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; `None` if there is no such date.
@@ -105,7 +111,15 @@ mod tests {
         assert_eq!(at("Nov  4 22:13:20.5 host audit[1]: CWD"), guessed(1_699_136_000_500));
         assert_eq!(at("Dec 31 00:00:00 host"), guessed(1_672_444_800_000), "last year's");
         assert_eq!(at("Feb 29 00:00:00 host"), guessed(1_582_934_400_000), "the last leap year's");
-        for none in ["", "Foo 14 22:13:20 x", "Nov 14 25:13:20 x", "hello", "Nov", "2023-11-14 22:13:20"] {
+        for none in [
+            "",
+            "Foo 14 22:13:20 x",
+            "Nov 14 25:13:20 x",
+            "Nov 14 1:2:99999999999999999 x",
+            "hello",
+            "Nov",
+            "2023-11-14 22:13:20",
+        ] {
             assert_eq!(at(none), None, "{none}");
         }
         assert_eq!(time(&[0xff; 100], reference), None);
