@@ -121,7 +121,7 @@ impl Enricher {
         let config = config.process.clone();
         let boot_id = proc.boot_id().unwrap_or_default();
         let mut table = Table::new(proc.clone(), containers, &host.id, &boot_id).with_limits(config.limits());
-        table.set_clock(clock.wall());
+        table.set_clock(|| clock.wall());
         Ok(Self {
             host,
             table: Arc::new(Mutex::new(table)),
@@ -160,7 +160,6 @@ impl Enricher {
             self.listen();
         }
         let connector = self.connector.take().unwrap_or_else(|| Err(String::new()));
-        let now = self.clock.wall();
         if let Some(path) = &self.state {
             let mut table = self.table();
             if connector.is_ok() {
@@ -186,7 +185,7 @@ impl Enricher {
                 warn!(why, "process events");
                 self.source.set(state, why);
                 self.table().stop_listening();
-                self.table().scan(now);
+                self.table().scan();
             }
         }
     }
@@ -215,7 +214,7 @@ impl Enricher {
     pub fn tick(&mut self, now: Timestamp, each: &mut dyn FnMut(Event)) {
         {
             let mut table = lock(&self.table);
-            table.set_clock(now);
+            table.set_clock(|| self.clock.wall());
             table.tick(now);
             table.containers_mut().tick(now, &self.proc, &mut self.late);
             self.figures.set(&table, &self.hashes);

@@ -57,6 +57,8 @@ struct Pump {
     /// Messages were lost since the last look at `/proc`.
     gap: bool,
     caught_up_ns: i64,
+    /// What the clock of the messages is behind the time since boot.
+    suspended_ns: i64,
     /// The socket failed for good.
     broken: bool,
 }
@@ -94,7 +96,7 @@ impl Feed {
         {
             let mut table = lock(&table);
             table.listen();
-            table.scan(clock.wall());
+            table.scan();
         }
         let shared = Arc::new(Shared { connector, pump: Mutex::default(), table, counters, clock });
         let wake = Arc::new(Wake::new()?);
@@ -159,9 +161,10 @@ impl Shared {
     }
 
     fn take(&self, pump: &mut Pump) {
-        // The kernel's clock of these messages stands still while the machine is suspended.
-        let suspended_ns = boot_ns() - monotonic_ns();
-        let Pump { arena, numbers, gap, .. } = pump;
+        // The kernel's clock of these messages stands still while the machine is suspended. A pause between the two looks only
+        // makes the difference smaller, and in truth it never shrinks, so the largest is right.
+        pump.suspended_ns = pump.suspended_ns.max(boot_ns() - monotonic_ns());
+        let Pump { arena, numbers, gap, suspended_ns, .. } = pump;
         let (mut missing, mut taken) = (0, 0);
         let mut table = lock(&self.table);
         for message in arena.frames().filter_map(|frame| decode(frame.bytes)) {
@@ -171,7 +174,7 @@ impl Shared {
                 table.lost();
             }
             missing += before;
-            let at_ns = i64::try_from(message.at_ns).unwrap_or(i64::MAX).saturating_add(suspended_ns);
+            let at_ns = i64::try_from(message.at_ns).unwrap_or(i64::MAX).saturating_add(*suspended_ns);
             table.happen(message.what, at_ns);
         }
         drop(table);

@@ -9,7 +9,7 @@ use super::life::{Image, Start};
 use super::lives::Key;
 use super::lookup::SLACK_NS;
 use super::place::start_ns;
-use super::{Life, Table, Text};
+use super::{Life, Place, Table, Text};
 use crate::sys::connector::Happening;
 
 /// A start from `/proc` may lie so far before the fork's own message: it is cut to a tick, and the message comes later.
@@ -130,7 +130,9 @@ impl Table {
             let scanned = start != Start::Told && (start == Start::Unknown || (at_ns - start_ns).abs() <= SAME_NS);
             if scanned || start_ns > at_ns {
                 // The scan was quicker than the message; or the message is of a life before the one that the scan found.
-                self.with(pid, |life| life.watched |= scanned);
+                if scanned {
+                    self.forked_before_scan(key, creator);
+                }
                 return;
             }
             self.end(key, at_ns, true);
@@ -148,6 +150,16 @@ impl Table {
             creator.seen_ns = creator.seen_ns.max(at_ns);
         }
         self.enter(key);
+    }
+
+    /// A life that the scan found first. If it was gone before its place could be read, that of its fork holds.
+    fn forked_before_scan(&mut self, key: Key, creator: Option<Key>) {
+        let place = creator.and_then(|key| self.lives.get(key)).map(|creator| self.at_fork(creator));
+        let Some(life) = self.lives.get_mut(key) else { return };
+        life.watched = true;
+        if let Some(place) = place.filter(|_| matches!(life.place.place, Place::Unknown(_))) {
+            life.place = place;
+        }
     }
 
     fn exec(&mut self, pid: u32, at_ns: i64) {

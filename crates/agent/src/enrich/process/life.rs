@@ -204,11 +204,12 @@ impl Life {
         (self.start != Start::Unknown).then(|| u64::try_from(self.start_ns / tick_ns).unwrap_or(0))
     }
 
-    /// Whether a start in ticks can be the one of this life. The fork is told a little after the start that `/proc` shows.
+    /// Whether a start in ticks can be the one of this life. The fork is told after the start that `/proc` shows, on a busy
+    /// machine by any time; nobody else who had the pid before can have it still.
     pub(super) fn started_at(&self, ticks: u64) -> Option<bool> {
         let own = self.ticks()?;
         Some(match self.start {
-            Start::Told => ticks <= own && own - ticks <= 5,
+            Start::Told => ticks <= own,
             Start::Tick | Start::Unknown => own == ticks,
         })
     }

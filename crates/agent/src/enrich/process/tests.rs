@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::super::container::Roots;
 use super::*;
+use crate::sys::connector::Happening;
 use schema::field;
 
 mod churn;
@@ -27,7 +28,7 @@ impl Stand {
     fn table(&self) -> Table {
         let containers = Containers::new(Roots::below(self.folder.path()));
         let mut table = Table::new(Proc::at(self.folder.path()), containers, "host", "boot");
-        table.set_clock(Timestamp::from_millis(1_000_000));
+        table.set_clock(|| Timestamp::from_millis(1_000_000));
         table
     }
 
@@ -221,9 +222,38 @@ fn the_scan_learns_everyone_once() {
         stand.process(pid, pid - 1, "p", u64::from(pid), "/");
     }
     let mut table = stand.table();
-    table.scan(Timestamp::from_millis(1_000_000));
-    table.scan(Timestamp::from_millis(1_000_000));
+    table.scan();
+    table.scan();
     assert_eq!(table.len(), 49);
+}
+
+#[test]
+fn a_pause_between_the_looks_at_the_clocks_moves_no_date() {
+    let stand = Stand::new();
+    let mut table = stand.table();
+    let paused = std::cell::Cell::new(false);
+    table.set_clock(|| {
+        if !paused.replace(true) {
+            fs::write(stand.folder.path().join("uptime"), "1000.09 1.00\n").unwrap();
+        }
+        Timestamp::from_millis(1_000_090)
+    });
+    assert_eq!((paused.get(), table.timeline.boot_ns(1_000_000)), (true, 1_000_000 * MS));
+}
+
+#[test]
+fn a_process_that_the_scan_met_before_its_fork_was_told_is_where_its_parent_is() {
+    let stand = Stand::new();
+    stand.process(9, 1, "sh", 10, "/system.slice/x.service");
+    stand.process(30, 9, "sh", 500, "/");
+    fs::remove_file(stand.of(30).join("cgroup")).unwrap();
+    let mut table = stand.table();
+    table.listen();
+    table.scan();
+    fs::remove_dir_all(stand.of(30)).unwrap();
+    table.happen(Happening::Fork { parent: 9, pid: 30 }, 5_003 * MS);
+    let seen = table.observe(&Facts { pid: 30, time: Timestamp::from_millis(5_010), ..Facts::default() });
+    assert!(matches!(table.life(seen.key).unwrap().place.place, Place::Host(..)));
 }
 
 #[test]

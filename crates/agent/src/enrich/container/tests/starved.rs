@@ -20,11 +20,11 @@ impl Stand {
         fs::write(folder.path().join("uptime"), "1.00 1.00\n").unwrap();
         let containers = Containers::new(Roots::below(folder.path()));
         let mut table = Table::new(Proc::at(folder.path()), containers, "host", "boot");
-        table.set_clock(at(1_000));
+        table.set_clock(|| at(1_000));
         let mut stand = Self { folder, table };
         stand.process(10, 1, "containerd-shim", "0::/system.slice/containerd.service\n");
         stand.table.listen();
-        stand.table.scan(at(1_000));
+        stand.table.scan();
         stand.process(30, 10, "runc:[2:INIT]", &String::from_utf8(lines(ID, "docker")).unwrap());
         stand.table.happen(Happening::Fork { parent: 10, pid: 30 }, FORK);
         stand
