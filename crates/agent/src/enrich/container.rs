@@ -329,7 +329,7 @@ impl Containers {
                 }
             }
             None => {
-                seen.container.learn_nothing();
+                seen.container.learn_nothing(silent);
                 seen.ask = match silent || !seen.container.has_files() {
                     true => Ask::At(self.now + (AGAIN_MS << seen.tries.min(MOST_DOUBLINGS))),
                     false => Ask::Done,

@@ -42,7 +42,7 @@ pub(super) enum Metadata {
     Whole,
     /// A runtime was asked.
     Pending,
-    /// Nobody could say anything.
+    /// A runtime that could say more did not answer.
     Unavailable,
 }
 
@@ -83,10 +83,10 @@ impl Container {
         told.metadata = metadata;
     }
 
-    /// All runtimes were asked in vain.
-    pub(super) fn learn_nothing(&self) {
+    /// All runtimes were asked in vain; `silent`: one of them gave no answer at all, so that more may be known than files say.
+    pub(super) fn learn_nothing(&self, silent: bool) {
         let told = &mut self.write().told;
-        told.metadata = if told.from_files { Metadata::Whole } else { Metadata::Unavailable };
+        told.metadata = if told.from_files && !silent { Metadata::Whole } else { Metadata::Unavailable };
     }
 
     /// What one of its processes shows.
