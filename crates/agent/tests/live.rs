@@ -93,7 +93,6 @@ fn main() -> ExitCode {
     ];
     let needs = |name: &str| match name {
         name if name.contains("container") => boxes::missing,
-        name if name.contains("golden") => rules::no_goldens,
         name if name.contains("auditd") => daemon::no_auditd,
         name if name.contains("subsystem") => daemon::no_python,
         _ => || None,
