@@ -12,7 +12,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, sockopt};
 
@@ -132,12 +131,7 @@ impl Connector {
     /// # Errors
     /// The socket is unusable. Congestion is not an error but a value.
     pub fn receive(&self, arena: &mut Arena) -> io::Result<Received> {
-        match arena.fill(self.fd.as_fd()) {
-            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => Ok(Received::Nothing),
-            Ok(count) => Ok(Received::Frames(count)),
-            Err(Errno::NOBUFS) => Ok(Received::Congested),
-            Err(error) => Err(error.into()),
-        }
+        arena.receive(self.fd.as_fd())
     }
 
     /// With a small buffer instead, so that a test can fill it.

@@ -160,12 +160,7 @@ impl Socket {
     /// # Errors
     /// The socket is unusable. Congestion is not an error but a value.
     pub fn receive(&self, arena: &mut Arena) -> io::Result<Received> {
-        match arena.fill(self.fd.as_fd()) {
-            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => Ok(Received::Nothing),
-            Ok(count) => Ok(Received::Frames(count)),
-            Err(Errno::NOBUFS) => Ok(Received::Congested),
-            Err(error) => Err(error.into()),
-        }
+        arena.receive(self.fd.as_fd())
     }
 }
 
@@ -212,8 +207,18 @@ impl Arena {
             .map(|(slot, bytes)| Frame { bytes: &bytes[..slot.len], truncated: slot.truncated })
     }
 
+    /// Takes what lies in a netlink socket, without waiting. Congestion is not an error but a value.
+    pub(super) fn receive(&mut self, fd: BorrowedFd<'_>) -> io::Result<Received> {
+        match self.fill(fd) {
+            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => Ok(Received::Nothing),
+            Ok(count) => Ok(Received::Frames(count)),
+            Err(Errno::NOBUFS) => Ok(Received::Congested),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     #[expect(unsafe_code, reason = "neither std nor rustix has recvmmsg")]
-    pub(super) fn fill(&mut self, fd: BorrowedFd<'_>) -> Result<usize, Errno> {
+    fn fill(&mut self, fd: BorrowedFd<'_>) -> Result<usize, Errno> {
         self.filled = 0;
         // SAFETY: these are plain C structs of integers and pointers, for which all-zero bytes are a valid value.
         let (mut names, mut pieces, mut headers): (
