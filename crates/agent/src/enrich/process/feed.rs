@@ -24,6 +24,8 @@ use crate::sys::netlink::{Arena, Received};
 use crate::sys::proc::{boot_ns, monotonic_ns};
 use crate::sys::wake::Wake;
 
+/// Niceness of `proc-events`: a busy machine would let it wait longer than a short container lives. It does little.
+const PRIORITY: i32 = -10;
 /// A wait without news.
 const IDLE: Duration = Duration::from_secs(1);
 /// Batches taken by one call, as many as fit the socket; under a storm the caller then gets on with its own work.
@@ -124,6 +126,8 @@ impl Drop for Feed {
 
 impl Shared {
     fn run(&self, wake: &Wake) {
+        // Of this thread alone. Without CAP_SYS_NICE it waits its turn like any other, and more places are unknown on a busy host.
+        rustix::process::setpriority_process(None, PRIORITY).ok();
         while !lock(&self.pump).broken {
             match wake.wait(&[&self.connector], IDLE) {
                 Ok(ready) if ready.woken => return,
