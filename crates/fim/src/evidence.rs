@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use schema::Timestamp;
 
+use crate::change::Inside;
 use crate::entry::FileId;
 use crate::who::Who;
 

@@ -16,8 +16,10 @@
 //! and `now` is handed in.
 
 pub mod change;
+pub mod collect;
 pub mod entry;
 pub mod evidence;
+pub mod overlay;
 pub mod policy;
 pub mod seen;
 pub mod who;
