@@ -123,4 +123,50 @@ pub struct Evidence {
     pub permission: Option<crate::change::Permission>,
     /// The system call failed (audit records tell of those too): nothing changed.
     pub failed: bool,
+    /// The container that has this file under a path of its own.
+    pub inside: Option<Inside>,
+    /// It happened in a layer below an overlay; [`Self::path`] is then the path in the merged tree.
+    pub backing: Option<Backing>,
+}
+
+impl Evidence {
+    /// Something at this time, of which nothing else is known yet: `Evidence { path, ..Evidence::new(at, collector, mask) }`.
+    #[must_use]
+    pub fn new(at: Timestamp, collector: Collector, mask: Mask) -> Self {
+        Self {
+            at,
+            mask,
+            path: None,
+            old_path: None,
+            id: None,
+            who: Who::default(),
+            collector,
+            permission: None,
+            failed: false,
+            inside: None,
+            backing: None,
+        }
+    }
+}
+
+/// Where a file of an overlay really lies.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Backing {
+    /// Path in the upper directory, as this host sees it.
+    pub path: PathBuf,
+    /// What it means for the merged tree.
+    pub what: Layered,
+    /// The file of a lower directory that was there before, if there is one: its content is what was seen so far.
+    pub lower: Option<PathBuf>,
+}
+
+/// What something in an upper directory means for the merged tree.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Layered {
+    /// Just that.
+    Same,
+    /// A file of a lower directory was copied up because somebody opened it for writing or changed its attributes: no `created`.
+    CopiedUp,
+    /// A whiteout was put there: the file is gone.
+    Whiteout,
 }
