@@ -151,7 +151,7 @@ impl Default for Ship {
 }
 
 impl Config {
-    /// For [`enrich::Enricher::new`].
+    /// For [`enrich::Context::new`].
     #[must_use]
     pub fn context(&self) -> enrich::Config {
         enrich::Config { container: self.container.clone(), users: self.users.clone(), process: self.process.clone() }

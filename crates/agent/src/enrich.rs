@@ -1,6 +1,6 @@
 //! Context of this host for every event: which life of which process, its parents, its container, the host itself.
 //!
-//! [`Enricher::apply`] first learns from the event (any event that names a pid tells something about that process), then adds
+//! One [`Context`] serves all sources. [`Context::apply`] first learns from the event (any event that names a pid tells something about that process), then adds
 //! what the event does not say itself. The process table is fed by this same stream; `/proc` is the fall-back for what the
 //! stream has not told, and only on the first sight of a process or when something does not fit.
 //!
@@ -29,17 +29,21 @@ use container::Containers;
 use host::Host;
 use process::feed::Feed;
 use process::hash::Hashes;
-use process::{Facts, Switch, Table, Text};
+use process::{Doubt, Facts, Switch, Table, Text};
 
-/// Adds context to events; see the [module](self).
+/// What is known of this host, shared by all sources; a clone is another handle to the same. See the [module](self).
+///
+/// Whoever needs it says so with [`Context::begin`] and [`Context::end`]: the first begins to listen to the kernel, the last
+/// keeps the living for the next start.
+#[derive(Clone, Debug)]
+pub struct Context(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Enricher {
+struct Shared {
     host: Host,
     table: Arc<Mutex<Table>>,
-    /// Opened, and nothing read yet: what happens meanwhile waits in the socket.
-    connector: Option<Result<Connector, String>>,
-    feed: Option<Feed>,
-    hashes: Hashes,
+    ears: Mutex<Ears>,
+    hashes: Mutex<Hashes>,
     proc: Proc,
     clock: Clock,
     config: process::Config,
@@ -48,9 +52,17 @@ pub struct Enricher {
     boot_id: String,
     source: Arc<health::Source>,
     counters: Arc<Counters>,
-    /// Facts that came after the events they belong to, until the next tick.
-    late: Vec<Event>,
-    figures: Figures,
+    figures: Mutex<Figures>,
+}
+
+/// How the kernel's process events come to us.
+#[derive(Debug, Default)]
+struct Ears {
+    /// Opened, and nothing read yet: what happens meanwhile waits in the socket.
+    connector: Option<Result<Connector, String>>,
+    feed: Option<Feed>,
+    /// Sources that began and have not ended.
+    users: usize,
 }
 
 /// How much is asked and kept.
@@ -110,58 +122,156 @@ impl Figures {
     }
 }
 
-impl Enricher {
-    /// An enricher that knows no process yet.
+impl Context {
+    /// A context that knows no process yet. `state` is a file that keeps the living over a restart.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub fn new(proc: Proc, clock: Clock, config: &Config, health: &Arc<Health>) -> std::io::Result<Self> {
+    pub fn new(
+        proc: Proc,
+        clock: Clock,
+        config: &Config,
+        state: Option<PathBuf>,
+        health: &Arc<Health>,
+    ) -> std::io::Result<Self> {
         let host = Host::here();
         let containers = Containers::start(&config.container, config.users.ttl.0)?;
         let config = config.process.clone();
         let boot_id = proc.boot_id().unwrap_or_default();
         let mut table = Table::new(proc.clone(), containers, &host.id, &boot_id).with_limits(config.limits());
         table.set_clock(|| clock.wall());
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             host,
             table: Arc::new(Mutex::new(table)),
-            connector: None,
-            feed: None,
-            hashes: Hashes::start(config.hashing()),
+            ears: Mutex::default(),
+            hashes: Mutex::new(Hashes::start(config.hashing())),
             proc,
             clock,
             config,
-            state: None,
+            state,
             boot_id,
             source: health.source("process"),
             counters: health.stage("process"),
-            late: Vec::new(),
-            figures: Figures::of(health),
-        })
+            figures: Mutex::new(Figures::of(health)),
+        })))
     }
 
-    /// With a file that keeps the living over a restart.
+    /// Listens to the kernel's process events, if it may; to be called before the first record is made. What happens until
+    /// [`Self::begin`] waits.
+    pub fn listen(&self) {
+        let mut ears = lock(&self.0.ears);
+        if ears.users == 0 && ears.connector.is_none() {
+            ears.connector = Some(self.0.open());
+        }
+    }
+
+    /// Takes in the process events that came since [`Self::listen`], and learns all processes that live now. Whoever is not
+    /// the first finds that done.
+    pub fn begin(&self) {
+        let mut ears = lock(&self.0.ears);
+        ears.users += 1;
+        if ears.users == 1 {
+            let connector = ears.connector.take().unwrap_or_else(|| self.0.open());
+            ears.feed = self.0.begin(connector);
+        }
+    }
+
+    /// Takes process events that came until now, so that events which are newer find their processes; to be called before
+    /// each batch.
+    pub fn drain(&self) {
+        if let Some(feed) = &lock(&self.0.ears).feed {
+            feed.drain();
+        }
+    }
+
+    /// This user needs it no longer. With the last it stops listening and keeps the living for the next start.
+    pub fn end(&self) {
+        let mut ears = lock(&self.0.ears);
+        ears.users = ears.users.saturating_sub(1);
+        if ears.users == 0 {
+            ears.feed = None;
+            self.0.end();
+        }
+    }
+
+    /// Forgets what is over; to be called a few times a second, by whoever uses it. What was learnt late is handed to `each`
+    /// as events of their own, whole but for their id: an event that has left is never edited.
+    pub fn tick(&self, now: Timestamp, each: &mut dyn FnMut(Event)) {
+        let mut late = Vec::new();
+        {
+            let mut table = self.table();
+            table.set_clock(|| self.0.clock.wall());
+            table.tick(now);
+            table.containers_mut().tick(now, &self.0.proc, &mut late);
+            let mut hashes = lock(&self.0.hashes);
+            lock(&self.0.figures).set(&table, &hashes);
+            drop(table);
+            hashes.tick(now, &mut late);
+        }
+        for mut event in late {
+            self.0.host.apply(&mut event);
+            each(event);
+        }
+    }
+
+    /// Learns from the event, then adds to it.
+    pub fn apply(&self, event: &mut Event) {
+        let seen = Seen::of(event);
+        if let Some(facts) = seen.facts {
+            let mut table = self.table();
+            if facts.is_exec && !facts.failed {
+                announce(&mut table, &facts);
+            }
+            let sight = table.observe(&facts);
+            table.apply(sight, seen.present, event);
+            if seen.present.starts
+                && !sight.before_exec
+                && let Some(life) = table.life(sight.key)
+            {
+                lock(&self.0.hashes).apply(life, &self.0.proc, event);
+            }
+        }
+        self.0.host.apply(event);
+    }
+
+    /// Who had this pid when somebody told of it at `at`, who may have been late by as much as `late_ms`.
     #[must_use]
-    pub fn with_state(self, path: PathBuf) -> Self {
-        Self { state: Some(path), ..self }
+    pub fn identify(&self, pid: u32, at: Timestamp, late_ms: i64) -> fim::Who {
+        self.drain();
+        let mut table = self.table();
+        who(pid, table.identify(pid, at, late_ms))
     }
 
-    /// Listens to the kernel's process events, if it may; to be called before the first record is made.
-    pub fn listen(&mut self) {
-        self.connector = Some(match self.config.connector {
+    /// The process with its parents, nearest first.
+    #[must_use]
+    pub fn ancestors(&self, pid: u32, at: Timestamp) -> Vec<process::Ancestor> {
+        self.drain();
+        self.table().ancestors(pid, at)
+    }
+
+    /// `name (pid N)` for messages.
+    #[must_use]
+    pub fn describe(&self, pid: u32) -> String {
+        self.0.proc.describe(pid)
+    }
+
+    /// The process table, for its figures.
+    pub fn table(&self) -> MutexGuard<'_, Table> {
+        lock(&self.0.table)
+    }
+}
+
+impl Shared {
+    fn open(&self) -> Result<Connector, String> {
+        match self.config.connector {
             Switch::Auto => Connector::open().map_err(|error| error.to_string()),
             Switch::Off => Err("process.connector is off".to_owned()),
-        });
+        }
     }
 
-    /// Takes in the process events that came since [`Self::listen`], and learns all processes that live now.
-    pub fn begin(&mut self) {
-        if self.connector.is_none() {
-            self.listen();
-        }
-        let connector = self.connector.take().unwrap_or_else(|| Err(String::new()));
+    fn begin(&self, connector: Result<Connector, String>) -> Option<Feed> {
         if let Some(path) = &self.state {
-            let mut table = self.table();
+            let mut table = lock(&self.table);
             if connector.is_ok() {
                 table.listen();
             }
@@ -176,85 +286,58 @@ impl Enricher {
         });
         match listening {
             Ok(feed) => {
-                self.feed = Some(feed);
                 self.source.set(State::On, "");
+                Some(feed)
             }
             Err(why) => {
                 let state = if self.config.connector == Switch::Off { State::Off } else { State::Degraded };
                 let why = format!("{why}; processes are known from records and /proc alone");
                 warn!(why, "process events");
                 self.source.set(state, why);
-                self.table().stop_listening();
-                self.table().scan();
+                let mut table = lock(&self.table);
+                table.stop_listening();
+                table.scan();
+                None
             }
         }
     }
 
-    /// Takes process events that came until now, so that events which are newer find their processes; to be called before
-    /// each batch.
-    pub fn drain(&mut self) {
-        if let Some(feed) = &self.feed {
-            feed.drain();
-        }
-    }
-
-    /// Stops listening and keeps the living for the next start.
-    pub fn end(&mut self) {
-        self.feed = None;
+    fn end(&self) {
         self.source.set(State::Off, "stopped");
         if let Some(path) = &self.state
-            && let Err(error) = self.table().save(path, &self.boot_id)
+            && let Err(error) = lock(&self.table).save(path, &self.boot_id)
         {
             warn!(%error, path = %path.display(), "the known processes cannot be kept");
         }
     }
+}
 
-    /// Forgets what is over; to be called a few times a second. What was learnt late is handed to `each` as events of their
-    /// own, whole but for their id: an event that has left is never edited.
-    pub fn tick(&mut self, now: Timestamp, each: &mut dyn FnMut(Event)) {
-        {
-            let mut table = lock(&self.table);
-            table.set_clock(|| self.clock.wall());
-            table.tick(now);
-            table.containers_mut().tick(now, &self.proc, &mut self.late);
-            self.figures.set(&table, &self.hashes);
-        }
-        self.hashes.tick(now, &mut self.late);
-        for mut event in self.late.drain(..) {
-            self.host.apply(&mut event);
-            each(event);
-        }
-    }
-
-    /// Learns from the event, then adds to it.
-    pub fn apply(&mut self, event: &mut Event) {
-        let seen = Seen::of(event);
-        if let Some(facts) = seen.facts {
-            let mut table = lock(&self.table);
-            if facts.is_exec && !facts.failed {
-                announce(&mut table, &facts);
-            }
-            let sight = table.observe(&facts);
-            table.apply(sight, seen.present, event);
-            if seen.present.starts
-                && !sight.before_exec
-                && let Some(life) = table.life(sight.key)
-            {
-                self.hashes.apply(life, &self.proc, event);
-            }
-        }
-        self.host.apply(event);
-    }
-
-    /// `name (pid N)` for messages.
-    #[must_use]
-    pub fn describe(&self, pid: u32) -> String {
-        self.proc.describe(pid)
-    }
-
-    /// The process table, for its figures.
-    pub fn table(&self) -> MutexGuard<'_, Table> {
-        lock(&self.table)
+/// What the table knows, in the words of file integrity monitoring.
+fn who(pid: u32, known: Result<&process::Life, Doubt>) -> fim::Who {
+    let nobody = |reason| fim::Who { pid, source: fim::who::Source::ProcessTable, ..fim::Who::unknown(reason) };
+    match known {
+        Ok(life) => fim::Who {
+            pid,
+            start_ns: Some(life.start_ns()),
+            ppid: Some(life.ppid),
+            exe: life.image.exe.as_ref().map(|exe| exe.bytes().into()),
+            exe_id: life.file.as_ref().map(|file| file.place()).map(|(dev, inode)| fim::entry::FileId { dev, inode }),
+            uid: life.uids.map(|[real, _]| real),
+            euid: life.uids.map(|[_, effective]| effective),
+            source: fim::who::Source::ProcessTable,
+            confidence: fim::who::Confidence::Strong,
+            ..fim::Who::default()
+        },
+        Err(Doubt::Nobody) => nobody(fim::who::Reason::ReaderLate),
+        Err(Doubt::Loss) => nobody(fim::who::Reason::SourceLoss),
+        Err(Doubt::Several) => fim::Who {
+            pid,
+            source: fim::who::Source::ProcessTable,
+            confidence: fim::who::Confidence::Ambiguous,
+            candidates: vec![pid],
+            reason: Some(fim::who::Reason::ReaderLate),
+            ..fim::Who::default()
+        },
     }
 }
 
@@ -270,9 +353,9 @@ fn lookup_name(via: &str, result: &str) -> &'static str {
     format!("auditng_container_lookup_total{{via=\"{via}\",result=\"{result}\"}}").leak()
 }
 
-/// A thread that panicked leaves a table that is whole: each change ends before the next.
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
+/// A thread that panicked leaves what it held whole: each change ends before the next.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What an event says of its process, and which of the fields that we would add it already has.

@@ -12,10 +12,12 @@ use schema::{AgentId, Event, Lane, Stream, Timestamp, field};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::enrich::Context;
 use crate::health::Health;
 use crate::intake::{Kept, Running, Sink, Source, Stop, join_until};
 use crate::source::audit::Audit;
 use crate::spool::{self, Spool, Stats, Writer, disk::Folder};
+use crate::sys::proc::Proc;
 use crate::{last_losses, ship, spool::disk};
 
 /// Losses become events at most this long after they were noticed.
@@ -88,10 +90,7 @@ impl Agent {
     /// # Errors
     /// As [`Self::start`].
     pub fn go_on(config: &Config, token: Option<String>, kept: Vec<Kept>) -> Result<Handle, StartError> {
-        let state = config.state_dir.join("audit.state");
-        let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state, Clock::system());
-        let audit = audit.with_context(config.context()).filtered(config.filter.clone()).going_on(kept);
-        Self::start_with(config, token, vec![Box::new(audit)])
+        Self::begin(config, token, |health| sources(config, health, kept))
     }
 
     /// As [`Self::start`], with these sources instead.
@@ -103,11 +102,20 @@ impl Agent {
         token: Option<String>,
         sources: Vec<Box<dyn Source>>,
     ) -> Result<Handle, StartError> {
+        Self::begin(config, token, |_| Ok(sources))
+    }
+
+    fn begin(
+        config: &Config,
+        token: Option<String>,
+        sources: impl FnOnce(&Arc<Health>) -> Result<Vec<Box<dyn Source>>, StartError>,
+    ) -> Result<Handle, StartError> {
         let lock = lock(&config.state_dir)?;
         let mut notes = Vec::new();
         let failed = |source| StartError::StateDir { path: config.state_dir.clone(), source };
         let id = identity(&config.state_dir, &mut notes).map_err(failed)?;
         let (clock, health) = (Clock::system(), Arc::new(Health::default()));
+        let sources = sources(&health)?;
         let disk = Box::new(Folder::new(config.state_dir.join("spool")));
         let spool = spool::open(disk, id, config.spool.options(), clock.clone(), &health)?;
         let Spool { writer, committer, reader, notes: found } = spool;
@@ -201,6 +209,17 @@ impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handle").field("id", &self.id).field("notes", &self.notes).finish_non_exhaustive()
     }
+}
+
+/// This host's sources. What they know of processes and containers is one and the same.
+fn sources(config: &Config, health: &Arc<Health>, kept: Vec<Kept>) -> Result<Vec<Box<dyn Source>>, StartError> {
+    let state = |name: &str| config.state_dir.join(name);
+    let (clock, known) = (Clock::system(), Some(state("process.state")));
+    let context = Context::new(Proc::default(), clock.clone(), &config.context(), known, health);
+    let context = context.map_err(StartError::Thread)?;
+    let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state("audit.state"), clock);
+    let audit = audit.sharing(context).filtered(config.filter.clone()).going_on(kept);
+    Ok(vec![Box::new(audit)])
 }
 
 fn ship_options(config: &Config, token: Option<String>) -> ship::Options {

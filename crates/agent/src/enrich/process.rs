@@ -41,6 +41,7 @@ mod facts;
 pub mod feed;
 mod happen;
 pub mod hash;
+mod identify;
 mod leader;
 mod life;
 mod lives;
@@ -56,6 +57,7 @@ mod tests;
 pub use apply::Present;
 pub use config::{Config, Switch};
 pub use facts::{Facts, Text};
+pub use identify::{Ancestor, Doubt};
 pub use leader::Entry;
 pub use life::{Creator, Image, Life, Where};
 pub use lives::Key;
@@ -118,6 +120,8 @@ pub struct Table {
     heard_ns: i64,
     /// Messages after this moment were lost, and `/proc` was not read since.
     gap_ns: Option<i64>,
+    /// The last times between such a moment and the reading.
+    gaps: VecDeque<(i64, i64)>,
     timeline: Timeline,
     /// Where the look at silent lives goes on.
     cursor: usize,
@@ -157,6 +161,7 @@ impl Table {
             listening: false,
             heard_ns: i64::MIN,
             gap_ns: None,
+            gaps: VecDeque::new(),
             timeline: Timeline::default(),
             cursor: 0,
             evicted_live: 0,

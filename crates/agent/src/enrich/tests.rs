@@ -9,8 +9,8 @@ fn exec_event() -> Event {
     event
 }
 
-fn enricher() -> Enricher {
-    Enricher::new(Proc::default(), Clock::system(), &Config::default(), &Arc::default()).unwrap()
+fn context() -> Context {
+    Context::new(Proc::default(), Clock::system(), &Config::default(), None, &Arc::default()).unwrap()
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn this_process_gets_its_context() {
     let mut event = exec_event();
     event.remove(field::TIMESTAMP);
     event.push_date(field::TIMESTAMP, Clock::system().wall());
-    enricher().apply(&mut event);
+    context().apply(&mut event);
     assert!(event.str(field::PROCESS_ENTITY_ID).is_some_and(|id| id.len() == 22));
     assert!(event.str(field::PROCESS_PARENT_NAME).is_some());
     assert!(event.str(field::HOST_NAME).is_some());
@@ -31,7 +31,7 @@ fn what_an_event_says_itself_stays() {
     event.push_str(field::PROCESS_ENTITY_ID, "theirs");
     event.push_str(field::PROCESS_PARENT_NAME, "theirs");
     event.push_str(field::CONTAINER_ID, "theirs");
-    enricher().apply(&mut event);
+    context().apply(&mut event);
     for field in [field::PROCESS_ENTITY_ID, field::PROCESS_PARENT_NAME, field::CONTAINER_ID] {
         assert_eq!(event.all(field).count(), 1, "{field:?}");
     }
@@ -40,23 +40,23 @@ fn what_an_event_says_itself_stays() {
 #[test]
 fn an_event_without_a_process_gets_the_host_only() {
     let mut event = Event::new(Timestamp::from_millis(2000));
-    enricher().apply(&mut event);
+    context().apply(&mut event);
     assert!(event.str(field::HOST_NAME).is_some());
     assert_eq!(event.get(field::PROCESS_ENTITY_ID), None);
 }
 
 #[test]
 fn escaped_names_stay_marked_in_children() {
-    let mut enricher = enricher();
+    let context = context();
     let mut event = Event::new(Timestamp::from_millis(2000));
     event.push_long(field::PROCESS_PID, 999_999_999);
     event.push_bytes(field::PROCESS_NAME, b"\xff\xfe");
     event.push_bytes(field::PROCESS_EXECUTABLE, b"/bin/\xff");
-    enricher.apply(&mut event);
+    context.apply(&mut event);
     let mut child = Event::new(Timestamp::from_millis(2001));
     child.push_long(field::PROCESS_PID, 999_999_998);
     child.push_long(field::PROCESS_PARENT_PID, 999_999_999);
-    enricher.apply(&mut child);
+    context.apply(&mut child);
     assert_eq!(child.str(field::PROCESS_PARENT_EXECUTABLE), Some("/bin/\\xff"));
     let marked: Vec<_> = child.all(field::AUDITNG_ESCAPED).collect();
     assert!(marked.contains(&Value::Text("process.parent.executable")), "{marked:?}");

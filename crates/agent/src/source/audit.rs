@@ -52,7 +52,7 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::{Bytes, Span};
-use crate::enrich::{self, Enricher};
+use crate::enrich::{self, Context};
 use crate::filter::{Chain, Filter};
 use crate::health::{Health, State};
 use crate::intake::{Kept, Running, Sink, Source};
@@ -259,6 +259,7 @@ pub struct Audit {
     clock: Clock,
     proc: Proc,
     context: enrich::Config,
+    shared: Option<Context>,
 }
 
 impl Audit {
@@ -275,13 +276,20 @@ impl Audit {
             clock,
             proc: Proc::default(),
             context,
+            shared: None,
         }
     }
 
-    /// With these bounds and places for what is known of processes and containers.
+    /// With these bounds and places for what is known of processes and containers, where it keeps that for itself.
     #[must_use]
     pub fn with_context(self, context: enrich::Config) -> Self {
         Self { context, ..self }
+    }
+
+    /// With what other sources of this agent know, too.
+    #[must_use]
+    pub fn sharing(self, context: Context) -> Self {
+        Self { shared: Some(context), ..self }
     }
 
     /// With filters on what it hands over.
@@ -311,6 +319,14 @@ impl Audit {
         }
     }
 
+    fn context(&self, health: &Arc<Health>) -> std::io::Result<Context> {
+        let state = self.state_path.with_file_name("process.state");
+        match &self.shared {
+            Some(shared) => Ok(shared.clone()),
+            None => Context::new(self.proc.clone(), self.clock.clone(), &self.context, Some(state), health),
+        }
+    }
+
     fn launch(mut self, sink: Arc<dyn Sink>, health: &Arc<Health>) -> std::io::Result<Running> {
         let mut kept = Inherited::default();
         let mut goes_on = false;
@@ -328,11 +344,10 @@ impl Audit {
         let filters = Chain::new(&self.filters, std::mem::take(&mut found.filters), health);
         let plan = self.plan(found);
         self.inherited.clear();
-        let mut enricher = Enricher::new(self.proc.clone(), self.clock.clone(), &self.context, health)?
-            .with_state(self.state_path.with_file_name("process.state"));
+        let context = self.context(health)?;
         if self.config.socket != Choice::Off {
             // Before the first record, so that no process of a record began unheard.
-            enricher.listen();
+            context.listen();
         }
         let counters = health.stage("kernel");
         let file = StateFile::at(&self.state_path);
@@ -343,7 +358,7 @@ impl Audit {
         if self.config.socket == Choice::Off {
             return Ok(Running::idle());
         }
-        let parser = Parser::new(Arc::clone(&shared), enricher, filters, sink, health, control.last_serial_before());
+        let parser = Parser::new(Arc::clone(&shared), context, filters, sink, health, control.last_serial_before());
         let receiver = Receiver::new(Arc::clone(&shared), health);
         let (stop, leave) = (Arc::clone(&shared), Arc::clone(&shared));
         let handover = Handover::at(&self.state_path);

@@ -151,6 +151,15 @@ impl Proc {
         pids.split_ascii_whitespace().map(|pid| pid.parse().ok()).collect()
     }
 
+    /// Its real and effective user.
+    #[must_use]
+    pub fn uids(&self, pid: u32) -> Option<[u32; 2]> {
+        let bytes = self.read(pid, "status", 16 << 10)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut ids = text.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace();
+        Some([ids.next()?.parse().ok()?, ids.next()?.parse().ok()?])
+    }
+
     /// The file that it runs, also where its path leads elsewhere for us or is gone.
     #[must_use]
     pub fn executable(&self, pid: u32) -> Option<File> {

@@ -32,6 +32,12 @@ impl Text {
         &self.text
     }
 
+    /// The bytes that it stands for.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        if self.escaped { schema::event::unescape(&self.text) } else { self.text.as_bytes().to_vec() }
+    }
+
     /// This path below a folder.
     pub(super) fn below(&self, folder: &Self) -> Self {
         let path = self.as_str().trim_start_matches("./");

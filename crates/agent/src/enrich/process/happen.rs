@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::identify::GAPS;
 use super::life::{Image, Start};
 use super::lives::Key;
 use super::lookup::SLACK_NS;
@@ -61,6 +62,10 @@ impl Table {
     /// After messages were lost: who lives is read from `/proc`, who is gone ended unseen since the last one that came.
     pub fn catch_up(&mut self, now_ns: i64) {
         let gap_ns = self.gap_ns.take().unwrap_or(self.heard_ns);
+        self.gaps.push_back((gap_ns, now_ns));
+        if self.gaps.len() > GAPS {
+            self.gaps.pop_front();
+        }
         let all: Vec<Key> = self.lives.iter().filter(|(_, life)| life.lives()).map(|(key, _)| key).collect();
         for key in all {
             match self.stat_of(key) {

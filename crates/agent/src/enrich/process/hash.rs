@@ -54,6 +54,12 @@ pub struct FileId {
 }
 
 impl FileId {
+    /// Device and inode.
+    #[must_use]
+    pub fn place(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Of a regular file.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Option<Self> {

@@ -186,6 +186,12 @@ impl Life {
         super::entity::text(&self.entity)
     }
 
+    /// Its start, ns since boot.
+    #[must_use]
+    pub fn start_ns(&self) -> i64 {
+        self.start_ns
+    }
+
     /// It has not ended, as far as anybody knows.
     #[must_use]
     pub fn lives(&self) -> bool {

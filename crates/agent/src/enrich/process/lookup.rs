@@ -194,6 +194,7 @@ impl Table {
         });
         life.cwd = self.proc.cwd(pid).map(|cwd| Arc::new(Text::of(&cwd)));
         life.threads = u16::try_from(stat.threads.saturating_sub(1)).unwrap_or(u16::MAX);
+        life.uids = self.proc.uids(pid);
         (life.existing, life.watched) = (true, self.listening);
         life.ppid = stat.ppid;
         life.parent = self.parent_of(stat.ppid, at_ns, depth + 1);

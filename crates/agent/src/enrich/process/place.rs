@@ -28,7 +28,7 @@ impl Table {
         let Some(life) = self.lives.get(key) else { return false };
         let pid = life.pid;
         let lines = self.proc.cgroup(pid);
-        let file = self.file_of(pid);
+        let (file, exe) = (self.file_of(pid), self.exe_of(key));
         // The stat after the read proves that the cgroup was still that of this life.
         let stat = self.stat_of(key);
         let read = stat.as_ref().and(lines).map(|lines| self.containers.place(pid, &self.proc, &lines));
@@ -37,6 +37,7 @@ impl Table {
             read.filter(|place| place.container().is_some() || stat.as_ref().is_some_and(|stat| !stat.exiting));
         if let Some(stat) = &stat {
             self.take_stat(key, stat);
+            self.take_exe(key, exe);
         }
         let Some(life) = self.lives.get_mut(key) else { return false };
         if stat.is_some() && file.is_some() {
@@ -55,9 +56,10 @@ impl Table {
     /// As [`Self::settle`] without the cgroup.
     pub(super) fn look(&mut self, key: Key) {
         let Some(life) = self.lives.get(key) else { return };
-        let file = self.file_of(life.pid);
+        let (file, exe) = (self.file_of(life.pid), self.exe_of(key));
         let Some(stat) = self.stat_of(key) else { return };
         self.take_stat(key, &stat);
+        self.take_exe(key, exe);
         if let Some(life) = self.lives.get_mut(key).filter(|_| file.is_some()) {
             life.file = file;
         }
@@ -65,6 +67,20 @@ impl Table {
 
     fn file_of(&self, pid: u32) -> Option<Arc<FileId>> {
         FileId::of(&self.proc.executable_metadata(pid)?).map(Arc::new)
+    }
+
+    /// The path of its program, if nobody told it yet.
+    fn exe_of(&self, key: Key) -> Option<Text> {
+        let life = self.lives.get(key).filter(|life| life.image.exe.is_none())?;
+        self.proc.exe(life.pid).map(|exe| Text::of(&exe))
+    }
+
+    fn take_exe(&mut self, key: Key, exe: Option<Text>) {
+        let Some(life) = self.lives.get(key).filter(|life| life.image.exe.is_none()) else { return };
+        if exe.is_some() {
+            let image = Image { exe, ..(*life.image).clone() };
+            self.lives.set_image(key, Arc::new(image));
+        }
     }
 
     /// As [`Self::settle`], if there is reason to: the place is unknown, or its program is one that changes it.

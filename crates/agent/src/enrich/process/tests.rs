@@ -8,6 +8,7 @@ use schema::field;
 
 mod churn;
 mod hashes;
+mod identify;
 mod lives;
 mod model;
 

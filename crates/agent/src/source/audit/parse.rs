@@ -20,7 +20,7 @@ use super::capture::Capture;
 use super::handover::Handover;
 use super::queue::{Batch, Item, Taken};
 use super::shared::Shared;
-use crate::enrich::{Enricher, user::Users};
+use crate::enrich::{Context, user::Users};
 use crate::filter::{self, Chain, Verdict};
 use crate::health::{Counters, Figure, Health};
 use crate::intake::{Refused, Sink};
@@ -50,7 +50,7 @@ pub(super) struct Parser {
 /// The way of an event from decoding to the sink.
 struct Out {
     shared: Arc<Shared>,
-    enricher: Enricher,
+    context: Context,
     filters: Chain,
     /// Records are in the events for the filters' sake only.
     strip_original: bool,
@@ -63,7 +63,7 @@ struct Out {
 impl Parser {
     pub(super) fn new(
         shared: Arc<Shared>,
-        enricher: Enricher,
+        context: Context,
         filters: Chain,
         sink: Arc<dyn Sink>,
         health: &Health,
@@ -76,7 +76,7 @@ impl Parser {
         let options = Options { limits: shared.config.reassemble.limits(), normalize };
         let out = Out {
             shared: Arc::clone(&shared),
-            enricher,
+            context,
             filters,
             strip_original: original && !keep,
             sink,
@@ -117,12 +117,12 @@ impl Parser {
 
     /// Until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        self.out.enricher.begin();
+        self.out.context.begin();
         let mut batch = Batch::default();
         loop {
             match self.shared.queue.take(&mut batch, TICK) {
                 Taken::Some => {
-                    self.out.enricher.drain();
+                    self.out.context.drain();
                     batch.items().for_each(|item| self.take(&item));
                 }
                 Taken::Nothing => {}
@@ -136,7 +136,7 @@ impl Parser {
         }
         self.out.finish();
         self.account();
-        self.out.enricher.end();
+        self.out.context.end();
     }
 
     fn take(&mut self, item: &Item<'_>) {
@@ -148,7 +148,7 @@ impl Parser {
             Ok(Frame::Record(kind, text)) => self.record(kind, text, item),
             Ok(Frame::Replace { asker }) => {
                 self.records.passed(1);
-                let asker = self.out.enricher.describe(asker);
+                let asker = self.out.context.describe(asker);
                 warn!(asker, "another process asked for the audit socket; it stays ours");
                 self.shared.asked_by(asker);
             }
@@ -242,7 +242,7 @@ impl Out {
             event.remove(field::EVENT_PROVIDER);
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
         }
-        self.enricher.apply(event);
+        self.context.apply(event);
         let mut early = Vec::new();
         let verdict = self.filters.judge(event, self.now, &mut |event| early.push(event));
         match verdict {
@@ -255,10 +255,10 @@ impl Out {
         self.add(early);
     }
 
-    /// What the enricher learnt late leaves as events of their own; so do events that stand for many.
+    /// What was learnt late leaves as events of their own; so do events that stand for many.
     fn tick(&mut self, now: Timestamp) {
         let mut late = Vec::new();
-        self.enricher.tick(now, &mut |event| late.push(event));
+        self.context.tick(now, &mut |event| late.push(event));
         self.filters.tick(now, &mut |event| late.push(event));
         self.add(late);
     }
