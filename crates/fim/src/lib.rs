@@ -22,6 +22,7 @@ pub mod entry;
 pub mod evidence;
 pub mod overlay;
 pub mod policy;
+pub mod report;
 pub mod seen;
 pub mod who;
 

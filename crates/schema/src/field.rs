@@ -260,6 +260,7 @@ catalogue! {
     AUDITNG_FIM_SCAN_KIND = "auditng.fim.scan.kind", Keyword, One, exact;
     AUDITNG_FIM_SCAN_SKIPPED = "auditng.fim.scan.skipped", Long, One, exact;
     AUDITNG_FIM_SCAN_UNREADABLE = "auditng.fim.scan.unreadable", Long, One, exact;
+    AUDITNG_FIM_SETTINGS = "auditng.fim.settings", Flattened, One, exact;
     AUDITNG_FIM_SEVERITY = "auditng.fim.severity", Keyword, One, exact;
     AUDITNG_FIM_SOURCE = "auditng.fim.source", Keyword, One, exact;
     AUDITNG_FIM_TRANSIENT = "auditng.fim.transient", Bool, One, exact;

@@ -1,5 +1,6 @@
 //! What tests and benches share: recordings at hand, generated events, deadlines. Never shipped.
 
+pub mod fim;
 pub mod generate;
 pub mod random;
 mod recording;
