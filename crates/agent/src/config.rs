@@ -12,13 +12,10 @@
 //! assert_eq!(problems.0.len(), 3);
 //! ```
 
-mod unit;
-
-use std::fmt;
 use std::path::PathBuf;
 
+use fim::config::from_toml;
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
 use crate::enrich::{self, container, process, user};
 use crate::filter::{self, Filter};
@@ -26,7 +23,7 @@ use crate::ship::{self, Target};
 use crate::source::audit;
 use crate::spool::{self, Full, Limits};
 
-pub use unit::{Bytes, Span};
+pub use fim::config::{Bytes, Problem, Problems, Span};
 
 /// How the agent runs. `Config::default()` is what an empty file gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,49 +187,15 @@ impl Ship {
     }
 }
 
-/// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Dotted name of the key, or the line for errors of syntax.
-    pub place: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-/// All that is wrong with a configuration; never empty.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, Problem { place, message }) in self.0.iter().enumerate() {
-            write!(f, "{}{place}: {message}", if i > 0 { "\n" } else { "" })?;
-        }
-        Ok(())
-    }
-}
-
 impl Config {
     /// Reads a file's text.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(text: &str) -> Result<Self, Problems> {
-        let table = text.parse::<Table>().map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Problems(vec![Problem { place: format!("line {line}"), message: error.message().to_owned() }])
-        })?;
-        let mut problems = Vec::new();
-        check_leaves(&Value::Table(table.clone()), &mut Vec::new(), &mut problems);
-        match Self::deserialize(table) {
-            Ok(config) if problems.is_empty() => {
-                problems.extend(config.problems());
-                if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
-            }
-            Ok(_) => Err(Problems(problems)),
-            Err(error) if problems.is_empty() => Err(Problems(vec![said(Vec::new(), &error)])),
-            Err(_) => Err(Problems(problems)),
-        }
+        let config: Self = from_toml(text)?;
+        let problems = config.problems();
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
     /// Values that are of the right kind and make no sense.
@@ -258,33 +221,10 @@ impl Config {
     }
 }
 
-/// Tries each key alone, so that one error does not hide the others.
-fn check_leaves(value: &Value, path: &mut Vec<String>, problems: &mut Vec<Problem>) {
-    if let Value::Table(table) = value {
-        for (key, value) in table {
-            path.push(key.clone());
-            check_leaves(value, path, problems);
-            path.pop();
-        }
-        return;
-    }
-    let alone = path.iter().rev().fold(value.clone(), |inner, key| {
-        let mut table = Table::new();
-        table.insert(key.clone(), inner);
-        Value::Table(table)
-    });
-    if let Err(error) = Config::deserialize(alone) {
-        problems.push(said(path.clone(), &error));
-    }
-}
-
-fn said(path: Vec<String>, error: &toml::de::Error) -> Problem {
-    Problem { place: path.join("."), message: error.message().lines().next().unwrap_or_default().to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use toml::{Table, Value};
 
     #[test]
     fn an_empty_file_is_the_default() {

@@ -17,6 +17,7 @@
 
 pub mod change;
 pub mod collect;
+pub mod config;
 pub mod difference;
 pub mod entry;
 pub mod evidence;

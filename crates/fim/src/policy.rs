@@ -1,98 +1,27 @@
 //! Which files matter, to whom, and what is done about them.
 
+pub mod application;
+mod container;
+mod ground;
+mod window;
+mod words;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What can happen to a file, as a policy asks for it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Classes(pub u8);
+use schema::Timestamp;
 
-impl Classes {
-    /// A name was made.
-    pub const CREATE: Self = Self(1);
-    /// It was opened.
-    pub const ACCESS: Self = Self(2);
-    /// Its content changed.
-    pub const MODIFY: Self = Self(4);
-    /// A name went.
-    pub const DELETE: Self = Self(8);
-    /// A name changed.
-    pub const MOVE: Self = Self(16);
-    /// Its attributes changed.
-    pub const ATTRIB: Self = Self(32);
-    /// It was executed.
-    pub const EXEC: Self = Self(64);
-    /// All that changes a file.
-    pub const CHANGES: Self = Self(1 | 4 | 8 | 16 | 32);
+pub use application::Application;
+pub use container::{ContainerFacts, Selector};
+pub use ground::{Ground, Nowhere};
+pub use window::Window;
+pub use words::{Attribute, Attributes, Class, Classes, Digests, Guard, Hash, Response, Severity};
 
-    /// The words.
-    pub const NAMES: [(Self, &'static str); 7] = [
-        (Self::CREATE, "create"),
-        (Self::ACCESS, "access"),
-        (Self::MODIFY, "modify"),
-        (Self::DELETE, "delete"),
-        (Self::MOVE, "move"),
-        (Self::ATTRIB, "attrib"),
-        (Self::EXEC, "exec"),
-    ];
+use crate::config;
 
-    /// Whether any of these is asked for.
-    #[must_use]
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Both.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-/// How bad a change is, in Sigma's words.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Severity {
-    /// Worth a line.
-    Informational,
-    /// Rarely a problem.
-    Low,
-    /// To be looked at.
-    #[default]
-    Medium,
-    /// To be looked at today.
-    High,
-    /// To be looked at now.
-    Critical,
-}
-
-impl Severity {
-    /// The word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Informational => "informational",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// `event.severity`: 0, 21, 47, 73, 99, the middle numbers that Elastic's rules use for these words.
-    #[must_use]
-    pub const fn number(self) -> i64 {
-        match self {
-            Self::Informational => 0,
-            Self::Low => 21,
-            Self::Medium => 47,
-            Self::High => 73,
-            Self::Critical => 99,
-        }
-    }
-}
-
-/// One policy, checked.
-#[derive(Clone, PartialEq, Debug, Default)]
+/// One policy, checked. `Policy::default()` watches nothing: its [`classes`](Self::classes) are empty.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
     /// The probe's name in searches, labels and data sets.
     pub id: Box<str>,
@@ -104,6 +33,123 @@ pub struct Policy {
     pub tags: Vec<Box<str>>,
     /// Logs: growth is quiet, a change of old bytes is not.
     pub append_only: bool,
+    /// Who moves logs away: executables, links resolved.
+    pub rotation: Vec<PathBuf>,
+    /// Whose files.
+    pub scope: Scope,
+    /// Whether openers are held while we look.
+    pub guard: Guard,
+    /// Whether what is not allowed is refused.
+    pub response: Response,
+    /// Who may; empty: nobody is asked (see [`Policy::restricted`]).
+    pub allow: Vec<Application>,
+    /// Who is between.
+    pub grey: Vec<Application>,
+    /// Digests of contents.
+    pub hash: Digests,
+    /// Largest file, in bytes, that is read whole; of a larger one [`Policy::partial`] is.
+    pub max_file_size: u64,
+    /// Which parts of a larger file are read.
+    pub partial: Partial,
+    /// What is compared.
+    pub attributes: Attributes,
+    /// Contents of text files are compared by line.
+    pub diff: Option<DiffRule>,
+    /// When changes are expected; asked by [`Policy::window`].
+    pub windows: Vec<Window>,
+    /// An opener waits at most this long.
+    pub perm_deadline: Duration,
+    /// Keys of audit rules whose records are this policy's: its id, `auditng-fim:ID`, and what is listed.
+    pub audit_keys: Vec<Box<str>>,
+    /// As written, with the defaults that apply: for reports and `status --as-toml`.
+    pub written: config::Policy,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            id: Box::default(),
+            classes: Classes::default(),
+            severity: Severity::default(),
+            tags: Vec::new(),
+            append_only: false,
+            rotation: Vec::new(),
+            scope: Scope::default(),
+            guard: Guard::default(),
+            response: Response::default(),
+            allow: Vec::new(),
+            grey: Vec::new(),
+            hash: [Hash::Blake3, Hash::Sha256].into_iter().collect(),
+            max_file_size: config::Policy::MAX_FILE_SIZE.0,
+            partial: Partial::default(),
+            attributes: Attributes::ALL,
+            diff: None,
+            windows: Vec::new(),
+            perm_deadline: Duration::from_millis(50),
+            audit_keys: Vec::new(),
+            written: config::Policy::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether accesses are judged by who it is.
+    #[must_use]
+    pub fn restricted(&self) -> bool {
+        !self.allow.is_empty() || !self.grey.is_empty()
+    }
+
+    /// The reason of the change window that is open at this moment, if one is.
+    #[must_use]
+    pub fn window(&self, now: Timestamp) -> Option<Arc<str>> {
+        self.windows.iter().find(|window| window.open(now)).map(|window| Arc::clone(&window.reason))
+    }
+}
+
+/// Whose files a policy is about.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Scope {
+    /// The host's.
+    #[default]
+    Host,
+    /// Those of the containers that one of these fits; paths are as the container sees them.
+    Containers(Vec<Selector>),
+}
+
+/// Which parts of a large file are read; bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Partial {
+    /// From the start.
+    pub head: u64,
+    /// From the end.
+    pub tail: u64,
+    /// Places between, evenly spread.
+    pub samples: u16,
+    /// Bytes at each of them.
+    pub sample: u64,
+}
+
+impl Default for Partial {
+    fn default() -> Self {
+        config::PartialHash::default().into()
+    }
+}
+
+impl From<config::PartialHash> for Partial {
+    fn from(config::PartialHash { head, tail, samples, sample }: config::PartialHash) -> Self {
+        Self { head: head.0, tail: tail.0, samples, sample: sample.0 }
+    }
+}
+
+/// How contents are compared by line; bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiffRule {
+    /// Larger files are not compared.
+    pub max_file: u64,
+    /// Longer differences are cut.
+    pub max_diff: u64,
+    /// Also files that nobody but their owner may read.
+    pub private: bool,
 }
 
 /// A folder or file that something is to be watched in.
