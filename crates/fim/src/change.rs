@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use schema::Timestamp;
 
-use crate::entry::{Entry, FileId};
+use crate::entry::{Digest, Entry, FileId};
 use crate::evidence::{Collector, Mask};
 use crate::policy::Policy;
 use crate::who::Who;
@@ -210,10 +210,47 @@ pub struct Change {
     pub change_window: Option<Arc<str>>,
     /// So many changes are summarised in this one (1: itself alone).
     pub count: u64,
+    /// Of a summary: the root of a Merkle tree over what it stands for, in the order in which it came.
+    pub summary: Option<Digest>,
     /// Of an append-only file: the first byte that changed.
     pub offset: Option<u64>,
     /// The container in which this file has a path of its own, and that path.
     pub inside: Option<Inside>,
+}
+
+impl Change {
+    /// A change of which nothing else is known yet, told by an event that we looked after ourselves:
+    /// `Change { before, after, ..Change::new(time, action, path) }`.
+    #[must_use]
+    pub fn new(time: Timestamp, action: Action, path: PathBuf) -> Self {
+        Self {
+            time,
+            action,
+            path,
+            old_path: None,
+            names: Vec::new(),
+            before: None,
+            after: None,
+            id: None,
+            mask: Mask::default(),
+            collector: Collector::Fanotify,
+            cause: Cause::Event,
+            window: None,
+            who: Who::default(),
+            policies: Vec::new(),
+            transient: false,
+            verified: true,
+            failed: false,
+            permission: None,
+            diff: None,
+            provenance: None,
+            change_window: None,
+            count: 1,
+            summary: None,
+            offset: None,
+            inside: None,
+        }
+    }
 }
 
 /// Where a change comes from when it is expected.
