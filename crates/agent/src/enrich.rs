@@ -249,6 +249,36 @@ impl Context {
         self.table().ancestors(pid, at)
     }
 
+    /// Adds to an event of a process that others already know by its pid and, if they could, its start: nothing is learnt
+    /// from it, since it may come seconds after what it tells of. `late_ms` as in [`Self::identify`].
+    pub fn apply_as(&self, who: &fim::Who, late_ms: i64, event: &mut Event) {
+        let seen = Seen::of(event);
+        let at = event.time().unwrap_or_default();
+        if who.pid != 0 && who.confidence >= fim::who::Confidence::Merged {
+            self.table().apply_as(who.pid, who.start_ns, (at, late_ms), seen.present, event);
+        }
+        self.0.host.apply(event);
+    }
+
+    /// What is known of the container with this id, or that this process is in, added to an event about something in it.
+    /// False: nothing is known.
+    pub fn apply_container(&self, id: &str, pid: u32, event: &mut Event) -> bool {
+        let table = self.table();
+        let known = table.containers().by_id(id);
+        let known = known.or_else(|| match &table.living(pid)?.place.place {
+            container::Place::Container(container) => Some(Arc::clone(container)),
+            container::Place::Host(..) | container::Place::Unknown(_) => None,
+        });
+        known.iter().for_each(|known| container::Place::Container(Arc::clone(known)).apply(event, false));
+        known.is_some()
+    }
+
+    /// The containers that run, each with a process in it.
+    #[must_use]
+    pub fn containers(&self) -> Vec<(Arc<container::Container>, u32)> {
+        self.table().containers().running()
+    }
+
     /// `name (pid N)` for messages.
     #[must_use]
     pub fn describe(&self, pid: u32) -> String {

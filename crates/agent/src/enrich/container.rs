@@ -213,6 +213,18 @@ impl Containers {
         self.lookups.iter().map(|(&(via, result), &count)| (via, result, count))
     }
 
+    /// The one with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<Arc<Container>> {
+        self.known.get(id).map(|seen| Arc::clone(&seen.container))
+    }
+
+    /// Those of which a process is known that could be looked into, with its pid.
+    #[must_use]
+    pub fn running(&self) -> Vec<(Arc<Container>, u32)> {
+        self.known.values().filter_map(|seen| Some((Arc::clone(&seen.container), seen.pid?))).collect()
+    }
+
     /// Containers known now.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -14,7 +14,7 @@ use super::{Life, Place, Table, Text};
 use crate::sys::connector::Happening;
 
 /// A start from `/proc` may lie so far before the fork's own message: it is cut to a tick, and the message comes later.
-const SAME_NS: i64 = 60_000_000;
+pub(super) const SAME_NS: i64 = 60_000_000;
 /// Processes without their first thread looked at per tick.
 const SUSPECTS: usize = 64;
 /// What runc's own process in a container is called from when it is in place until it becomes the container's program.

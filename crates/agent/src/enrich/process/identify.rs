@@ -3,11 +3,13 @@
 //! An answer is given only where there is no doubt: exactly one life had the pid within the time that the teller may be late
 //! by, the process connector told of it, and no message was lost in between. Everything else says why not.
 
-use schema::Timestamp;
+use schema::{Event, Timestamp};
 
+use super::apply::Present;
+use super::happen::SAME_NS;
 use super::lookup::SLACK_NS;
 use super::timeline::MS;
-use super::{Key, Life, Table, Text};
+use super::{Key, Life, Sight, Table, Text};
 
 /// Holes in the connector's messages that are remembered; of older ones it is not known that they were none.
 pub(super) const GAPS: usize = 16;
@@ -44,6 +46,13 @@ impl Table {
     /// # Errors
     /// Why that is not known for sure.
     pub fn identify(&mut self, pid: u32, at: Timestamp, late_ms: i64) -> Result<&Life, Doubt> {
+        let key = self.sole(pid, at, late_ms)?;
+        self.complete(key);
+        self.name(key);
+        self.lives.get(key).ok_or(Doubt::Nobody)
+    }
+
+    fn sole(&self, pid: u32, at: Timestamp, late_ms: i64) -> Result<Key, Doubt> {
         // A date is cut to a millisecond.
         let until_ns = self.timeline.boot_ns(at.millis()).saturating_add(MS + SLACK_NS);
         let since_ns = self.timeline.boot_ns(at.millis()).saturating_sub(late_ms.saturating_mul(MS));
@@ -72,9 +81,43 @@ impl Table {
         if self.lives.get(key).is_none_or(|life| !life.watched || life.end_inferred) {
             return Err(Doubt::Loss);
         }
+        Ok(key)
+    }
+
+    /// Adds what is known of the life with this pid, and this start where it is known, to an event that tells of it late.
+    pub fn apply_as(
+        &mut self,
+        pid: u32,
+        start_ns: Option<i64>,
+        (at, late_ms): (Timestamp, i64),
+        present: Present,
+        event: &mut Event,
+    ) {
+        let key = match start_ns {
+            Some(start_ns) => self.started(pid, start_ns),
+            None => self.sole(pid, at, late_ms).ok(),
+        };
+        let Some(key) = key else { return };
         self.complete(key);
         self.name(key);
-        self.lives.get(key).ok_or(Doubt::Nobody)
+        self.close(key, 0);
+        let Some(life) = self.lives.get(key) else { return };
+        let sight = Sight { key, parent: life.parent, before_exec: false };
+        self.apply(sight, present, event);
+    }
+
+    /// The life of this pid that began then, to the precision that starts are told with.
+    fn started(&self, pid: u32, start_ns: i64) -> Option<Key> {
+        let mut at = self.newest.get(&pid).copied();
+        for _ in 0..MOST {
+            let key = at?;
+            let life = self.lives.get(key)?;
+            if (life.start_ns - start_ns).abs() <= SAME_NS {
+                return Some(key);
+            }
+            at = life.previous;
+        }
+        None
     }
 
     /// The process that has this pid now or had it last, and its parents, as far as known.
