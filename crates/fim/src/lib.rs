@@ -15,12 +15,14 @@
 //! Knows no process table, container engine, rule, label or network: identity and containers are asked through small traits,
 //! and `now` is handed in.
 
+pub mod baseline;
 pub mod change;
 pub mod collect;
 pub mod config;
 pub mod difference;
 pub mod entry;
 pub mod evidence;
+pub mod name;
 pub mod overlay;
 pub mod policy;
 pub mod report;

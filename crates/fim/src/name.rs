@@ -20,13 +20,15 @@ fn push(out: &mut String, c: char) {
     match c {
         '\\' => out.push_str("\\\\"),
         '\0'..='\u{1f}' | '\u{7f}' => push_byte(out, u32::from(c).to_le_bytes()[0]),
-        c if hidden(c) => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+        c if hidden(c) => {
+            let _infallible = write!(out, "\\u{{{:x}}}", u32::from(c));
+        }
         c => out.push(c),
     }
 }
 
 fn push_byte(out: &mut String, byte: u8) {
-    drop(write!(out, "\\x{byte:02x}"));
+    let _infallible = write!(out, "\\x{byte:02x}");
 }
 
 /// Control characters beyond ASCII, and those that take no room or change the direction of the text.

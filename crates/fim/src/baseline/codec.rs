@@ -174,7 +174,22 @@ fn read_entry(rest: &mut &[u8]) -> Result<Entry, Broken> {
     let content = content(parts >> CONTENT_SHIFT)?;
     let flags = Flags(flags);
     Ok(Entry {
-        kind, id, mode, uid, gid, nlink, size, mtime_ns, ctime_ns, btime_ns, rdev, flags, target, xattrs, hashes, content,
+        kind,
+        id,
+        mode,
+        uid,
+        gid,
+        nlink,
+        size,
+        mtime_ns,
+        ctime_ns,
+        btime_ns,
+        rdev,
+        flags,
+        target,
+        xattrs,
+        hashes,
+        content,
     })
 }
 

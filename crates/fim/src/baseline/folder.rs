@@ -19,16 +19,6 @@ const LEAST: usize = 1024;
 const RECORD: u8 = 1;
 const BELOW: u8 = 2;
 
-/// One name in a folder.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Child {
-    pub(super) name: Box<[u8]>,
-    /// The entry as [`super::codec`] writes it.
-    pub(super) record: Option<Box<[u8]>>,
-    /// The digest of what lies below.
-    pub(super) below: Option<Digest>,
-}
-
 /// A child in the bytes of a piece.
 pub(super) struct Stored<'a> {
     pub(super) name: &'a [u8],

@@ -11,7 +11,8 @@ pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let slash = memchr::memrchr(b'/', path)?;
     let (folder, name) = (&path[..slash], &path[slash + 1..]);
-    let sound = path[0] == b'/' && !name.is_empty() && !path.contains(&0) && memchr::memmem::find(path, b"//").is_none();
+    let sound =
+        path[0] == b'/' && !name.is_empty() && !path.contains(&0) && memchr::memmem::find(path, b"//").is_none();
     sound.then_some((if slash == 0 { b"/" } else { folder }, name))
 }
 

@@ -38,8 +38,8 @@ pub struct Seal {
     pub generation: u64,
     /// Counts every seal of this host up by one, whichever layer; never goes back.
     pub sequence: u64,
-    /// When, nanoseconds since 1970.
-    pub time_ns: i64,
+    /// When, milliseconds since 1970.
+    pub time_ms: i64,
     /// The root of the seal before it in its layer; zeros: there was none.
     pub previous: Digest,
     /// The root.
@@ -64,7 +64,7 @@ impl Seal {
         super::codec::put_bytes(&mut out, self.agent.as_bytes());
         out.extend_from_slice(&self.generation.to_be_bytes());
         out.extend_from_slice(&self.sequence.to_be_bytes());
-        out.extend_from_slice(&self.time_ns.to_be_bytes());
+        out.extend_from_slice(&self.time_ms.to_be_bytes());
         [self.previous, self.root, self.policies].iter().for_each(|digest| out.extend_from_slice(&digest.0));
         super::codec::put_bytes(&mut out, self.reason.as_bytes());
         out
@@ -95,12 +95,12 @@ impl Key {
         }
     }
 
-    fn read(mut file: File) -> io::Result<Self> {
+    fn read(file: File) -> io::Result<Self> {
         if file.metadata()?.mode() & 0o077 != 0 {
             return Err(io::Error::other("it is open to others than its owner: chmod 0600, and ask who could read it"));
         }
         let mut text = String::new();
-        file.by_ref().take(1024).read_to_string(&mut text)?;
+        file.take(1024).read_to_string(&mut text)?;
         let seed = unhex::<32>(text.trim()).ok_or_else(|| io::Error::other("it is no key of 64 hex digits"))?;
         Ok(Self(SigningKey::from_bytes(&seed)))
     }
