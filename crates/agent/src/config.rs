@@ -47,6 +47,8 @@ pub struct Config {
     pub users: user::Config,
     /// What is kept of processes.
     pub process: process::Config,
+    /// File integrity monitoring.
+    pub fim: fim::config::Config,
     /// What is left out, in this order.
     pub filter: Vec<Filter>,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             container: container::Config::default(),
             users: user::Config::default(),
             process: process::Config::default(),
+            fim: fim::config::Config::default(),
             filter: Vec::new(),
         }
     }

@@ -263,6 +263,7 @@ catalogue! {
     AUDITNG_FIM_SETTINGS = "auditng.fim.settings", Flattened, One, exact;
     AUDITNG_FIM_SEVERITY = "auditng.fim.severity", Keyword, One, exact;
     AUDITNG_FIM_SOURCE = "auditng.fim.source", Keyword, One, exact;
+    AUDITNG_FIM_SUMMARY = "auditng.fim.summary", Keyword, One, exact;
     AUDITNG_FIM_TRANSIENT = "auditng.fim.transient", Bool, One, exact;
     AUDITNG_FIM_VERIFIED = "auditng.fim.verified", Bool, One, exact;
     AUDITNG_FIM_WHO_CANDIDATES = "auditng.fim.who.candidates", Long, Many, exact;

@@ -197,6 +197,9 @@ fn evidence(change: &Change, event: &mut Event) {
     }
     event.push_bool(field::AUDITNG_FIM_VERIFIED, change.verified);
     event.push_long(field::AUDITNG_FIM_COUNT, i64::try_from(change.count).unwrap_or(i64::MAX));
+    if let Some(summary) = change.summary {
+        event.push_str(field::AUDITNG_FIM_SUMMARY, &summary.to_string());
+    }
     if let Some(offset) = change.offset {
         event.push_long(field::AUDITNG_FIM_APPEND_OFFSET, i64::try_from(offset).unwrap_or(i64::MAX));
     }

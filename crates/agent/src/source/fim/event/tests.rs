@@ -37,18 +37,9 @@ fn policy(id: &str, severity: Severity, tag: &str) -> Arc<Policy> {
 
 fn change(action: Action) -> Change {
     Change {
-        time: Timestamp::from_millis(1_795_507_201_000),
-        action,
-        path: "/etc/app/server.conf".into(),
-        old_path: None,
-        names: Vec::new(),
         before: Some(entry(11, 0xaa)),
         after: Some(entry(12, 0xbb)),
-        id: None,
         mask: Mask::RENAME,
-        collector: Collector::Fanotify,
-        cause: Cause::Event,
-        window: None,
         who: Who {
             pid: 77,
             ppid: Some(70),
@@ -60,16 +51,7 @@ fn change(action: Action) -> Change {
             ..Who::default()
         },
         policies: vec![policy("app", Severity::High, "b"), policy("etc", Severity::Low, "a")],
-        transient: false,
-        verified: true,
-        failed: false,
-        permission: None,
-        diff: None,
-        provenance: None,
-        change_window: None,
-        count: 1,
-        offset: None,
-        inside: None,
+        ..Change::new(Timestamp::from_millis(1_795_507_201_000), action, "/etc/app/server.conf".into())
     }
 }
 
