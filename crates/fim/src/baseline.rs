@@ -24,7 +24,6 @@ mod place;
 mod sign;
 mod store;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests;
 mod tree;
 

@@ -270,7 +270,7 @@ fn walk(tree: &View<'_>) -> Result<Walked, Fault> {
             _ => false,
         };
         if !goes_on {
-            state.folder(folder, &mut pieces.drain(..).rev().map(|piece| piece))?;
+            state.folder(folder, &mut pieces.drain(..).rev())?;
         }
     }
     Ok(state.end())

@@ -4,10 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use redb::ReadableTable as _;
-
 use super::store::{APPROVED, Fault};
-use super::{Baseline, Error, codec, place};
+use super::{Baseline, Error, codec, place, store};
 use crate::entry::Entry;
 use crate::seen::Seen as _;
 
@@ -23,14 +21,18 @@ pub struct Deviation {
 }
 
 impl Baseline {
-    /// Every open deviation, as of the last commit, in the order of keys. A deviation may be in nothing but times that a policy does not ask
-    /// for; [`Entry::differences`] tells.
+    /// Every open deviation, with what was noted since the last commit, in the order of keys. A deviation may be in nothing but what no
+    /// policy asks for; [`Entry::differences`] tells.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn deviations(&self, each: &mut dyn FnMut(Deviation)) -> Result<(), Error> {
+    pub fn deviations(&mut self, each: &mut dyn FnMut(Deviation)) -> Result<(), Error> {
+        if !self.pending.is_empty() {
+            self.flush()?;
+        }
         let mut read = || -> Result<(), Fault> {
-            for row in self.committed()?.open_table(APPROVED)?.iter()? {
+            let kept = store::view(self.open.as_ref(), self.committed()?, APPROVED)?;
+            for row in kept.all()? {
                 let (key, record) = row?;
                 let Some((folder, name)) = place::of_key(key.value()) else { continue };
                 let path = place::join(folder, name);

@@ -122,7 +122,15 @@ fn content(content: Content) -> &'static str {
 
 impl Baseline {
     /// Every entry that was last seen, folder by folder.
-    pub fn export(&self, each: &mut dyn FnMut(Exported)) {
-        self.below(Path::new("/"), &mut |path, entry| each(Exported::of(path, entry)));
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn export(&self, each: &mut dyn FnMut(Exported)) -> Result<(), super::Error> {
+        let root = Path::new("/");
+        if let Some(entry) = self.get(root) {
+            each(Exported::of(root, &entry));
+        }
+        self.below(root, &mut |path, entry| each(Exported::of(path, entry)));
+        self.failed()
     }
 }

@@ -76,9 +76,12 @@ pub(super) struct Patch {
     pub(super) below: Option<Option<Digest>>,
 }
 
+/// Record and digest of a child.
+pub(super) type Parts = (Option<Box<[u8]>>, Option<Digest>);
+
 /// A folder in memory.
 #[derive(Default, Debug)]
-pub(super) struct Folder(pub(super) BTreeMap<Box<[u8]>, (Option<Box<[u8]>>, Option<Digest>)>);
+pub(super) struct Folder(pub(super) BTreeMap<Box<[u8]>, Parts>);
 
 impl Folder {
     /// Takes in one piece.

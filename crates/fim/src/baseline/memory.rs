@@ -76,7 +76,7 @@ impl Baseline {
     }
 
     /// All children of a folder that have an entry.
-    fn list(&self, folder: &[u8]) -> Result<Vec<(Box<[u8]>, Entry)>, Fault> {
+    fn list(&self, folder: &[u8]) -> Result<Vec<Named>, Fault> {
         let pending = self.pending.patches.get(folder);
         let mut found = Vec::new();
         self.with_tree(|tree| {
@@ -281,6 +281,9 @@ fn inode_range(id: FileId) -> (Vec<u8>, Vec<u8>) {
     let number = (u128::from(id.dev) << 64 | u128::from(id.inode)).saturating_add(1);
     (inode_key(id, b""), number.to_be_bytes().to_vec())
 }
+
+/// A name and its entry.
+type Named = (Box<[u8]>, Entry);
 
 /// The tables that a changed folder concerns.
 struct Tables<'t> {

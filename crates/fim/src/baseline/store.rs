@@ -139,12 +139,15 @@ pub(super) type Patches = BTreeMap<Box<[u8]>, BTreeMap<Box<[u8]>, Patch>>;
 /// A record that is another one now: its name, and what it was.
 pub(super) type Changed = (Box<[u8]>, Option<Box<[u8]>>);
 
+/// Writes a folder and says which of its records are others now.
+pub(super) type Store<'a> = dyn FnMut(&[u8], &Folder, Vec<Changed>) -> Result<(), Fault> + 'a;
+
 /// Applies changes from the deepest folder up, each folder's new digest going to the one above. Gives back the digest of the folder
 /// `""` if it is another one now.
 pub(super) fn propagate(
     mut patches: Patches,
     load: &mut dyn FnMut(&[u8]) -> Result<Folder, Fault>,
-    store: &mut dyn FnMut(&[u8], &Folder, Vec<Changed>) -> Result<(), Fault>,
+    store: &mut Store<'_>,
 ) -> Result<Option<Option<Digest>>, Fault> {
     while let Some((folder, names)) = patches.pop_last() {
         let mut children = load(&folder)?;
