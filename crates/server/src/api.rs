@@ -11,6 +11,7 @@ mod containers;
 pub(crate) mod error;
 mod events;
 mod export;
+mod fim;
 mod health;
 mod input;
 mod known;
@@ -102,6 +103,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/processes/{entity_id}/tree", get(processes::tree))
         .route("/api/containers", get(containers::list))
         .route("/api/containers/{id}", get(containers::one))
+        .route("/api/v1/fim/changes", get(fim::changes))
+        .route("/api/v1/fim/file", get(fim::file))
+        .route("/api/v1/fim/coverage", get(fim::coverage))
+        .route("/api/v1/fim/baselines", get(fim::baselines))
+        .route("/api/v1/fim/baselines/{agent}", get(fim::chain))
+        .route("/api/v1/fim/baselines/{agent}/accept", post(fim::accept))
         .route("/api/tail", get(tail::tail))
         .route("/api/export", get(export::export))
         .route("/api/saved", get(saved::list))

@@ -199,9 +199,13 @@ impl Ingest {
     /// # Errors
     /// See [`ReceiveError`]; then nothing of the body is taken.
     pub fn receive(&self, body: &Received<'_>) -> Result<Submitted, ReceiveError> {
+        self.take(body, self.limits())
+    }
+
+    fn take(&self, body: &Received<'_>, limits: Limits) -> Result<Submitted, ReceiveError> {
         let cap = usize::try_from(self.options.ingest.unpacked_bytes).unwrap_or(usize::MAX);
         let text = decode::decode(body.bytes, body.encoding, cap)?;
-        let items = body::read(&text, self.limits(), body.sender, self.options.node, body.received)?;
+        let items = body::read(&text, limits, body.sender, self.options.node, body.received)?;
         let payload = match body.encoding {
             Encoding::Zstd => body.bytes.to_vec(),
             _ => zstd::bulk::compress(&text, 1).map_err(ReceiveError::Pack)?,
@@ -220,17 +224,24 @@ impl Ingest {
 
     fn limits(&self) -> Limits {
         let limit = |number| usize::try_from(number).unwrap_or(usize::MAX);
-        Limits { event_bytes: limit(self.options.ingest.event_bytes), items: limit(self.options.ingest.items) }
+        Limits {
+            event_bytes: limit(self.options.ingest.event_bytes),
+            items: limit(self.options.ingest.items),
+            alerts: false,
+        }
     }
 
     /// Stores losses that the server itself noticed. Where that fails they are logged; nobody waits for them.
     pub fn report(&self, losses: &[Loss], now: Timestamp) {
         let events: Vec<_> = losses.iter().map(|loss| loss.to_event(now)).collect();
-        self.store_own(&events, now);
+        // Nobody waits for losses: the next start finds again what was not stored.
+        drop(self.store_own(&events, now));
     }
 
-    /// Stores events that the server itself makes.
-    pub fn store_own(&self, events: &[schema::Event], now: Timestamp) {
+    /// Stores events that the server itself makes, alerts among them, and gives what waits for their fsync; fewer than
+    /// there are bodies: the others were not taken, which is logged.
+    pub fn store_own(&self, events: &[schema::Event], now: Timestamp) -> Vec<Submitted> {
+        let mut submitted = Vec::new();
         for chunk in events.chunks(1000) {
             let mut text = String::new();
             for event in chunk {
@@ -246,10 +257,14 @@ impl Ingest {
                 origin: None,
                 received: now,
             };
-            if let Err(error) = self.receive(&body) {
-                tracing::error!(%error, events = chunk.len(), "the server's own events could not be stored");
+            match self.take(&body, Limits { alerts: true, ..self.limits() }) {
+                Ok(taken) => submitted.push(taken),
+                Err(error) => {
+                    tracing::error!(%error, events = chunk.len(), "the server's own events could not be stored");
+                }
             }
         }
+        submitted
     }
 
     /// Reports holes that have waited long enough, and frames that came to harm. To be called every few seconds.

@@ -19,6 +19,7 @@
 
 mod access;
 mod api;
+mod baselines;
 mod clock;
 pub mod config;
 mod data_dir;

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::access::Exposure;
 use crate::access::limits::Logins;
 use crate::api::{self, Agents, App, Passwords, Searches, Tail};
+use crate::baselines;
 use crate::clock;
 use crate::config::{Config, Link};
 use crate::data_dir::DataDir;
@@ -96,7 +97,8 @@ pub struct Running {
     runtime: Option<Runtime>,
     stopping: watch::Sender<bool>,
     connections: Arc<Connections>,
-    tail: Option<JoinHandle<()>>,
+    /// The threads that follow the log: live tail and baselines.
+    followers: Vec<JoinHandle<()>>,
 }
 
 /// A server did not stop in time.
@@ -160,7 +162,7 @@ impl Server {
         runtime
             .block_on(app.agents.load(&app.state))
             .map_err(|_| StartError::Open { what: "the state", reason: "the agents cannot be read".to_owned() })?;
-        let tail = follow(&app).map_err(failed("a thread"))?;
+        let followers = follow(&app, runtime.handle()).map_err(failed("a thread"))?;
         let connections = Arc::new(Connections::default());
         let router = api::router(Arc::clone(&app));
         runtime.spawn(listen::serve(listener, router, stop, Arc::clone(&connections), app.config.idle));
@@ -176,7 +178,7 @@ impl Server {
             runtime: Some(runtime),
             stopping,
             connections,
-            tail: Some(tail),
+            followers,
         })
     }
 }
@@ -280,9 +282,18 @@ fn admin_link(app: &App, data: &DataDir, url: &str) -> Result<Option<String>, St
     Ok(Some(link))
 }
 
-fn follow(app: &Arc<App>) -> io::Result<JoinHandle<()>> {
+fn follow(app: &Arc<App>, runtime: &tokio::runtime::Handle) -> io::Result<Vec<JoinHandle<()>>> {
     let (tail, hot) = (Arc::clone(&app.tail), app.ingest.hot());
-    std::thread::Builder::new().name("tail".to_owned()).spawn(move || tail.follow(&hot))
+    let tail = std::thread::Builder::new().name("tail".to_owned()).spawn(move || tail.follow(&hot))?;
+    let follower = baselines::Follower {
+        ingest: Arc::clone(&app.ingest),
+        store: Arc::clone(&app.store),
+        state: Arc::clone(&app.state),
+        runtime: runtime.clone(),
+        stopping: app.stopping.clone(),
+    };
+    let baselines = std::thread::Builder::new().name("baselines".to_owned()).spawn(move || follower.follow())?;
+    Ok(vec![tail, baselines])
 }
 
 /// Looks after holes, agents and sessions until the server stops.
@@ -315,7 +326,7 @@ async fn look_around(app: &Arc<App>) {
         let now = clock::now();
         app.ingest.tend(now);
         let events = app.agents.notice(app.config.agents.heartbeat, Instant::now(), now);
-        app.ingest.store_own(&events, now);
+        drop(app.ingest.store_own(&events, now));
     };
     if let Err(error) = tokio::task::spawn_blocking(look).await {
         tracing::error!(%error, "housekeeping died");
@@ -365,10 +376,10 @@ impl Running {
             keep(&self.app).await;
         });
         let in_time = self.app.ingest.stop(until);
-        self.app.state.close();
-        if let Some(tail) = self.tail.take().filter(|_| in_time) {
-            drop(tail.join());
+        for follower in std::mem::take(&mut self.followers).into_iter().filter(|_| in_time) {
+            drop(follower.join());
         }
+        self.app.state.close();
         self.data.remove(LINK_FILE);
         runtime.shutdown_timeout(until.saturating_duration_since(Instant::now()).min(Duration::from_millis(500)));
         tracing::info!(in_time, "stopped");

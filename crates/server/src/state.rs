@@ -6,6 +6,7 @@
 //!
 //! A database that is damaged is set aside at start, and the nightly copy takes its place.
 
+mod baselines;
 mod journal;
 mod people;
 mod secret;
@@ -22,6 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 
+pub use baselines::{Followed, Generation, Standing};
 pub use journal::{Entry, Saved};
 pub use people::{Session, User, UserError};
 pub use tokens::{NewToken, Token};
@@ -112,7 +114,15 @@ CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NU
 CREATE TABLE agents (id TEXT PRIMARY KEY, last_seen INTEGER NOT NULL, said TEXT NOT NULL);
 ";
 /// The schema's version; each change adds a step to [`migrate`].
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// Version 2: generations of baselines as agents told of them, and how far events were followed.
+const BASELINES: &str = "
+CREATE TABLE baselines (agent TEXT NOT NULL, seq INTEGER NOT NULL, generation INTEGER NOT NULL, root TEXT NOT NULL,
+    previous TEXT NOT NULL, key TEXT NOT NULL, signature TEXT NOT NULL, policies TEXT NOT NULL, reason TEXT NOT NULL,
+    host TEXT NOT NULL, event TEXT NOT NULL, time INTEGER NOT NULL, seen INTEGER NOT NULL, standing TEXT NOT NULL,
+    told INTEGER NOT NULL, PRIMARY KEY (agent, seq)) WITHOUT ROWID;
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+";
 
 impl State {
     /// Opens or creates the database.
@@ -249,6 +259,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
     let change = connection.transaction()?;
     if version < 1 {
         change.execute_batch(SCHEMA)?;
+    }
+    if version < 2 {
+        change.execute_batch(BASELINES)?;
     }
     change.pragma_update(None, "user_version", VERSION)?;
     Ok(change.commit()?)

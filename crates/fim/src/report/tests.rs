@@ -266,5 +266,5 @@ fn a_report_of_the_generated_fleet_counts_every_change() {
     let report = report(&events);
     let counted: u64 = report.hosts.iter().map(|host| host.counts.all_open() + host.counts.expected).sum();
     let opened = events.iter().filter(|event| event.str(field::EVENT_ACTION) == Some("opened")).count();
-    assert_eq!(counted as usize, 5000 - opened);
+    assert_eq!(counted, 5000 - opened as u64);
 }

@@ -131,7 +131,7 @@ pub(super) fn each_accepted(
 ) {
     let Ok(text) = decode(&frame.payload, Encoding::Zstd, frame.unpacked as usize) else { return };
     // What was accepted once is accepted again, whatever the limits are by now.
-    let limits = Limits { event_bytes: usize::MAX, items: usize::MAX };
+    let limits = Limits { event_bytes: usize::MAX, items: usize::MAX, alerts: true };
     let Ok(mut items) = body::read(&text, limits, None, node, frame.received) else { return };
     let mut seq = first;
     for (at, item) in items.iter_mut().enumerate() {

@@ -8,6 +8,7 @@ mod access;
 mod bulk;
 mod containers;
 mod crash;
+mod fim;
 mod harness;
 mod hostile;
 mod loss;
