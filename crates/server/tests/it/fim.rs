@@ -68,7 +68,7 @@ fn changes_are_grouped_by_file_host_container_package_and_policy() {
         assert!(counts.is_sorted_by(|a, b| a >= b), "{by}: {counts:?}");
     }
     let policies = site.get("/api/v1/fim/changes?by=policy&sort=severity");
-    assert_eq!(policies["rows"][0]["severities"]["critical"].is_u64(), true, "{}", policies["rows"][0]);
+    assert!(policies["rows"][0]["severities"]["critical"].is_u64(), "{}", policies["rows"][0]);
     let last = site.get("/api/v1/fim/changes?by=host&sort=last&size=1");
     assert_eq!(last["rows"][0]["key"], events.last().unwrap().str(field::HOST_NAME).unwrap());
     let found = site.get("/api/v1/fim/changes?by=file&find=PAM.D&size=500");
