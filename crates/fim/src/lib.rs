@@ -25,6 +25,8 @@ pub mod entry;
 pub mod evidence;
 pub mod name;
 pub mod overlay;
+#[allow(dead_code, unused_imports, clippy::large_enum_variant, reason = "scans, next, use all of it")]
+pub mod look;
 pub mod policy;
 pub mod report;
 pub mod seen;
