@@ -23,10 +23,10 @@ pub mod control;
 pub mod difference;
 pub mod entry;
 pub mod evidence;
-pub mod name;
-pub mod overlay;
 #[allow(dead_code, unused_imports, clippy::large_enum_variant, reason = "scans, next, use all of it")]
 pub mod look;
+pub mod name;
+pub mod overlay;
 pub mod policy;
 pub mod report;
 pub mod seen;

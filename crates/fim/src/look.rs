@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[cfg(doc)]
 use crate::entry::Content;
 use crate::entry::Entry;
-use crate::policy::Policy;
+use crate::policy::{Hash, Partial, Policy};
 
 mod attributes;
 mod beneath;
@@ -106,6 +106,8 @@ impl From<rustix::io::Errno> for Reason {
     }
 }
 
+const NOTHING: Partial = Partial { head: 0, tail: 0, samples: 0, sample: 0 };
+
 /// What is wanted of a file beside its attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Wanted {
@@ -117,9 +119,10 @@ pub struct Wanted {
     pub sha1: bool,
     /// MD5, only if listed.
     pub md5: bool,
-    /// Files of at most so many bytes are read whole; of larger ones head, tail and samples ([`Wanted::SAMPLED`] bytes in all),
-    /// and the entry says [`Content::Partial`].
+    /// Files of at most so many bytes are read whole, and those that are smaller than what would be sampled of them;
     pub whole: u64,
+    /// of larger ones these parts, and the entry says [`Content::Partial`].
+    pub partial: Partial,
     /// A log: when it grew, say whether what was there before is still the same.
     pub append_only: bool,
     /// Read again even where the stat says that nothing changed.
@@ -136,6 +139,7 @@ impl Default for Wanted {
             sha1: false,
             md5: false,
             whole: Self::WHOLE,
+            partial: Partial::default(),
             append_only: false,
             fresh: false,
             from_disk: false,
@@ -146,8 +150,6 @@ impl Default for Wanted {
 impl Wanted {
     /// Files up to 1 GiB are read whole unless a policy says otherwise.
     pub const WHOLE: u64 = 1 << 30;
-    /// So many bytes are read of a file beyond the bound: 1 MiB at either end, 62 samples of 64 KiB between.
-    pub const SAMPLED: u64 = 2 * content::END + content::SAMPLES * content::SAMPLE;
 
     /// Attributes alone.
     #[must_use]
@@ -155,10 +157,29 @@ impl Wanted {
         Self { blake3: false, sha256: false, ..Self::default() }
     }
 
-    /// All that any of these policies asks for.
+    /// All that any of these policies asks for; for none attributes alone.
     #[must_use]
     pub fn of(policies: &[Arc<Policy>]) -> Self {
-        Self { append_only: policies.iter().any(|policy| policy.append_only), ..Self::default() }
+        let mut all = Self { whole: 0, partial: NOTHING, ..Self::metadata() };
+        for policy in policies {
+            all.blake3 |= policy.hash.has(Hash::Blake3);
+            all.sha256 |= policy.hash.has(Hash::Sha256);
+            all.sha1 |= policy.hash.has(Hash::Sha1);
+            all.md5 |= policy.hash.has(Hash::Md5);
+            all.append_only |= policy.append_only;
+            all.whole = all.whole.max(policy.max_file_size);
+            all.partial.head = all.partial.head.max(policy.partial.head);
+            all.partial.tail = all.partial.tail.max(policy.partial.tail);
+            all.partial.samples = all.partial.samples.max(policy.partial.samples);
+            all.partial.sample = all.partial.sample.max(policy.partial.sample);
+        }
+        all
+    }
+
+    /// Whether a file of this size is read in part.
+    #[must_use]
+    pub(crate) fn partly(&self, size: u64) -> bool {
+        size > self.whole && size > content::sampled(&self.partial)
     }
 
     /// Whether any digest is asked for.

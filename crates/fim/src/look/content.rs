@@ -10,17 +10,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::entry::{Content, Digest, Entry, Hashes};
 use crate::look::Wanted;
+use crate::policy::Partial;
 
 /// So much is read at once: measured as the best of 64 KiB to 1 MiB, it stays in the second-level cache between the digests.
 pub(crate) const CHUNK: usize = 256 << 10;
 /// What direct reads ask of addresses, offsets and lengths; more than any disk's sector.
 const ALIGNED: usize = 4096;
-/// Of a file beyond the bound so much is read at either end,
-pub(crate) const END: u64 = 1 << 20;
-/// and this many samples between,
-pub(crate) const SAMPLES: u64 = 62;
-/// of this size.
-pub(crate) const SAMPLE: u64 = 64 << 10;
 /// Larger files are announced to the kernel as read in order, which doubles its read-ahead.
 const ANNOUNCED: u64 = 1 << 20;
 
@@ -144,7 +139,7 @@ pub(crate) fn read(
     buffer: &mut Buffer,
     pace: &mut Pace<'_>,
 ) -> Result<Reading, Broken> {
-    if stat.size > wanted.whole.max(Wanted::SAMPLED) {
+    if wanted.partly(stat.size) {
         return samples(file, stat.size, wanted, buffer, pace);
     }
     if wanted.from_disk {
@@ -235,7 +230,7 @@ fn samples(
     advise(file, Advice::Random);
     let mut digests = Digests::new(wanted);
     let mut bytes = 0;
-    for (from, to) in places(size) {
+    for (from, to) in places(size, &wanted.partial) {
         let mut at = from;
         while at < to {
             let chunk = fill(file, at, to, buffer)?;
@@ -253,30 +248,48 @@ fn samples(
     Ok(Reading { hashes: digests.so_far(), content: Content::Partial, bytes, kept: None })
 }
 
-/// Where the samples of a file of this size lie: from, to; in order, not overlapping, beginning at whole blocks.
-fn places(size: u64) -> impl Iterator<Item = (u64, u64)> {
+/// At most so many bytes are read of a file that is read in part: each part may be up to a block longer than it says.
+pub(crate) fn sampled(partial: &Partial) -> u64 {
     let block = ALIGNED as u64;
-    let tail = (size - END).next_multiple_of(block);
-    let step = (tail - END) / SAMPLES;
-    let middle = (0..SAMPLES).map(move |n| {
-        let from = (END + n * step) / block * block;
-        (from, from + SAMPLE)
+    let samples = u64::from(partial.samples).saturating_mul(partial.sample.saturating_add(block));
+    partial.head.saturating_add(partial.tail).saturating_add(samples).saturating_add(4 * block)
+}
+
+/// Where the parts of a file of this size lie, which is larger than [`sampled`]: from, to; in order, not overlapping, beginning at
+/// whole blocks.
+fn places(size: u64, partial: &Partial) -> impl Iterator<Item = (u64, u64)> {
+    let block = ALIGNED as u64;
+    let head = partial.head.next_multiple_of(block);
+    let tail = (size - partial.tail) / block * block;
+    let (samples, sample) = (u64::from(partial.samples), partial.sample);
+    let step = (tail - head) / samples.max(1);
+    let middle = (0..samples).map(move |n| {
+        let from = (head + n * step).next_multiple_of(block);
+        (from, from + sample)
     });
-    std::iter::once((0, END)).chain(middle).chain(std::iter::once((tail, size)))
+    std::iter::once((0, head)).chain(middle).chain(std::iter::once((tail, size))).filter(|(from, to)| from < to)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn samples_lie_in_order_and_do_not_overlap() {
-        for size in [Wanted::SAMPLED + 1, 10 << 20, (1 << 30) + 12_345, 10 << 30, u64::MAX >> 1] {
-            let all: Vec<_> = places(size).collect();
-            assert_eq!(all.len() as u64, SAMPLES + 2);
-            assert_eq!((all[0].0, all[all.len() - 1].1), (0, size));
-            assert!(all.windows(2).all(|two| two[0].0 < two[0].1 && two[0].1 <= two[1].0), "{size}: {all:?}");
-            assert!(all.iter().all(|(from, _)| from % ALIGNED as u64 == 0));
+    proptest! {
+        #[test]
+        fn parts_lie_in_order_and_do_not_overlap(
+            head in 0_u64..3_000_000, tail in 0_u64..3_000_000, samples in 0_u16..200, sample in 0_u64..200_000,
+            more in 1_u64..1 << 40,
+        ) {
+            let partial = Partial { head, tail, samples, sample };
+            let size = sampled(&partial) + more;
+            let all: Vec<_> = places(size, &partial).collect();
+            prop_assert!(all.windows(2).all(|two| two[0].1 <= two[1].0), "{all:?}");
+            prop_assert!(all.iter().all(|(from, to)| from % ALIGNED as u64 == 0 && from < to && *to <= size));
+            prop_assert!(head == 0 || all[0].0 == 0 && all[0].1 >= head);
+            prop_assert!(tail == 0 || all.last().is_some_and(|(from, to)| *to == size && to - from >= tail));
+            prop_assert!(all.iter().map(|(from, to)| to - from).sum::<u64>() <= sampled(&partial));
         }
     }
 }

@@ -241,8 +241,8 @@ fn known(last: &Entry, now: &Entry, wanted: &Wanted) -> bool {
         && has(wanted.sha1, last.hashes.sha1.is_some())
         && has(wanted.md5, last.hashes.md5.is_some());
     // Read again when the bound moved past it.
-    let bound = now.size > wanted.whole.max(Wanted::SAMPLED);
-    digests && last.content == if bound { Content::Partial } else { Content::Whole }
+    let expected = if wanted.partly(now.size) { Content::Partial } else { Content::Whole };
+    digests && last.content == expected
 }
 
 fn taken(known: &Hashes, wanted: &Wanted) -> Hashes {
