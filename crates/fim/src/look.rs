@@ -109,7 +109,7 @@ impl From<rustix::io::Errno> for Reason {
 const NOTHING: Partial = Partial { head: 0, tail: 0, samples: 0, sample: 0 };
 
 /// What is wanted of a file beside its attributes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wanted {
     /// BLAKE3 of the content: the change key.
     pub blake3: bool,
