@@ -1,11 +1,29 @@
 //! Which files matter, to whom, and what is done about them.
+//!
+//! Policies are written in TOML ([`crate::config`]), checked ([`Policies::read`]) and compiled to one automaton over the
+//! components of paths, so that [`Policies::of`] and [`Policies::interest`] walk a path once however many patterns there are.
+//! All matching policies apply. What is excluded by one is excluded of that one, what `[fim].exclude` names of all.
+//!
+//! Pure: what must be known of the host is asked of a [`Ground`] when policies are made.
 
 pub mod application;
+mod bits;
 mod container;
+mod digest;
+pub mod explain;
+mod gate;
+mod glob;
 mod ground;
+mod mounts;
+mod read;
+mod roots;
+mod set;
+mod shipped;
+mod trie;
 mod window;
 mod words;
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +31,18 @@ use std::time::Duration;
 use schema::Timestamp;
 
 pub use application::Application;
-pub use container::{ContainerFacts, Selector};
-pub use ground::{Ground, Nowhere};
+pub use container::{ContainerFacts, Containers, NoContainers, Selector};
+pub use gate::Gate;
+pub use ground::{Ground, Live, Nowhere};
+pub use set::Policies;
+pub use shipped::policies as shipped;
 pub use window::Window;
 pub use words::{Attribute, Attributes, Class, Classes, Digests, Guard, Hash, Response, Severity};
 
 use crate::config;
+
+/// Before a policy's id in the keys of its audit rules.
+pub const AUDIT_KEY: &str = "auditng-fim:";
 
 /// One policy, checked. `Policy::default()` watches nothing: its [`classes`](Self::classes) are empty.
 #[derive(Clone, PartialEq, Debug)]
@@ -150,6 +174,20 @@ pub struct DiffRule {
     pub max_diff: u64,
     /// Also files that nobody but their owner may read.
     pub private: bool,
+    /// What is never compared.
+    pub never: Globs,
+}
+
+/// A list of patterns.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Globs(Vec<glob::Pattern>);
+
+impl Globs {
+    /// Whether one of them stands for this path.
+    #[must_use]
+    pub fn fit(&self, path: &Path) -> bool {
+        self.0.iter().any(|pattern| pattern.fits(path.as_os_str().as_bytes()))
+    }
 }
 
 /// A folder or file that something is to be watched in.
@@ -170,47 +208,5 @@ pub enum Interest {
     Some,
 }
 
-/// All policies, compiled.
-#[derive(Clone, Debug, Default)]
-pub struct Policies {
-    list: Vec<Arc<Policy>>,
-    roots: Vec<Root>,
-}
-
-impl Policies {
-    /// Policies for whole trees, each given by a folder.
-    #[must_use]
-    pub fn of_trees(trees: impl IntoIterator<Item = (PathBuf, Policy)>) -> Self {
-        let (roots, list) =
-            trees.into_iter().map(|(path, policy)| (Root { path, recursive: true }, Arc::new(policy))).unzip();
-        Self { list, roots }
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> &[Arc<Policy>] {
-        &self.list
-    }
-
-    /// Where collectors and scans begin; none lies below another.
-    #[must_use]
-    pub fn roots(&self) -> &[Root] {
-        &self.roots
-    }
-
-    /// What a folder (absolute, canonical) is to us.
-    #[must_use]
-    pub fn interest(&self, folder: &Path) -> Interest {
-        let near = |root: &Root| folder.starts_with(&root.path) || root.path.starts_with(folder);
-        if self.roots.iter().any(near) { Interest::Some } else { Interest::Nothing }
-    }
-
-    /// The policies that ask for this object (absolute, canonical path on the host), the severest first; none: excluded.
-    #[must_use]
-    pub fn of(&self, path: &Path) -> Vec<Arc<Policy>> {
-        let all = self.roots.iter().zip(&self.list).filter(|(root, _)| path.starts_with(&root.path));
-        let mut found: Vec<_> = all.map(|(_, policy)| Arc::clone(policy)).collect();
-        found.sort_by_key(|policy| std::cmp::Reverse(policy.severity));
-        found
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
 //! Which containers a policy is about.
 
+use std::sync::Arc;
+
+use crate::change::Inside;
+
 /// What is known of a container.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ContainerFacts {
@@ -15,6 +19,29 @@ pub struct ContainerFacts {
     pub pod: Box<str>,
     /// The pod's namespace.
     pub namespace: Box<str>,
+}
+
+/// Who knows of containers. Answers from what is known already and opens nothing: somebody may be waiting.
+pub trait Containers: Send + Sync {
+    /// The container that has this file.
+    fn having(&self, inside: &Inside) -> Option<Arc<ContainerFacts>>;
+
+    /// The container and the systemd unit that this process of the host belongs to.
+    fn of(&self, pid: u32) -> (Option<Arc<ContainerFacts>>, Option<Box<str>>);
+}
+
+/// Nobody knows of any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoContainers;
+
+impl Containers for NoContainers {
+    fn having(&self, _: &Inside) -> Option<Arc<ContainerFacts>> {
+        None
+    }
+
+    fn of(&self, _: u32) -> (Option<Arc<ContainerFacts>>, Option<Box<str>>) {
+        (None, None)
+    }
 }
 
 /// `image:nginx*`, `name:web-?`, `label:app=web`, `pod:...`, `namespace:...`, or `*` for every container. `*` and `?` stand for
