@@ -150,13 +150,15 @@ pub struct Comparison {
     pub differences: u64,
     /// Objects that could not be read.
     pub unreadable: u64,
+    /// It did not come to its end.
+    pub broken: bool,
 }
 
 impl Comparison {
-    /// It looked at everything that is watched, so it counts as the regular comparison.
+    /// It looked at everything that is watched, to its end, so it counts as the regular comparison.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        matches!(self.kind.as_str(), "meta" | "full" | "while-down" | "baseline")
+        !self.broken && matches!(self.kind.as_str(), "meta" | "full" | "while-down" | "baseline")
     }
 }
 
@@ -179,6 +181,19 @@ pub struct Approval {
     pub reason: String,
     /// Who, where that is known.
     pub by: String,
+    /// Only what lies at or below these; none: everything.
+    pub paths: Vec<String>,
+}
+
+impl Approval {
+    /// Whether this generation approves what was changed there.
+    fn covers(&self, path: &str) -> bool {
+        let below = |root: &String| {
+            path.strip_prefix(root.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || root.ends_with('/'))
+        };
+        self.paths.is_empty() || self.paths.iter().any(below)
+    }
 }
 
 /// What became of a deviation.
@@ -260,6 +275,8 @@ pub struct Hole {
     pub lost: Option<u64>,
     /// A scan has looked since.
     pub repaired: Option<Timestamp>,
+    /// None at all: the place is covered live. Only while events are gathered.
+    live: bool,
 }
 
 impl Report {

@@ -50,7 +50,8 @@ impl Gather {
             "fim-policy" => self.policy(&name, event, time),
             "fim-scan" => self.at(&name).comparisons.push(comparison(event, time)),
             "fim-baseline" if event.str(field::EVENT_KIND) != Some("alert") => self.approval(&name, event, time),
-            "fim-coverage" | "fim-scan-stale" | "source-loss" | "agent-silent" if time >= self.from => {
+            "fim-coverage" => self.coverage(&name, event, time),
+            "fim-scan-stale" | "source-loss" | "agent-silent" | "fim-baseline" if time >= self.from => {
                 self.at(&name).holes.push(hole(event, time));
             }
             action if event.stream() == schema::Stream::Fim && time >= self.from && is_deviation(event, action) => {
@@ -73,6 +74,15 @@ impl Gather {
             }
         }
         self.at(host);
+    }
+
+    /// How a root is covered from now on. Not at all or by scans only is a hole, until it is told otherwise.
+    fn coverage(&mut self, host: &str, event: &Event, time: Timestamp) {
+        let live = matches!(event.str(field::AUDITNG_FIM_SOURCE), Some("fanotify" | "inotify" | "audit"))
+            && event.str(field::EVENT_KIND) != Some("alert");
+        let told = Hole { live, ..hole(event, time) };
+        let host = self.at(host);
+        host.holes.push(told);
     }
 
     /// Agents tell of their generation again at each start: the first telling counts.
@@ -107,7 +117,7 @@ fn settled(mut host: Host, from: Timestamp) -> Host {
     let before = host.comparisons.iter().rposition(|scan| scan.end < from && scan.is_whole());
     let mut at = 0..;
     host.comparisons.retain(|scan| at.next() == before || scan.end >= from);
-    host.holes.sort_by_key(|hole| hole.from);
+    host.holes = closed(std::mem::take(&mut host.holes), from);
     for hole in &mut host.holes {
         let since = hole.to.unwrap_or(hole.from);
         let after = host.comparisons.iter().find(|scan| scan.start >= since);
@@ -115,7 +125,10 @@ fn settled(mut host: Host, from: Timestamp) -> Host {
     }
     for deviation in &mut host.deviations {
         if deviation.state == State::Open
-            && let Some(approval) = host.approvals.iter().find(|approval| approval.time >= deviation.time)
+            && let Some(approval) = host
+                .approvals
+                .iter()
+                .find(|approval| approval.time >= deviation.time && approval.covers(&deviation.path))
         {
             deviation.state = State::Approved { generation: approval.generation, reason: approval.reason.clone() };
         }
@@ -132,6 +145,36 @@ fn settled(mut host: Host, from: Timestamp) -> Host {
     host.unlisted = host.deviations.len().saturating_sub(MOST_LISTED) as u64;
     host.deviations.truncate(MOST_LISTED);
     host
+}
+
+/// What is told of a root holds until something else is told of it; what is covered live is no hole.
+fn closed(mut told: Vec<Hole>, from: Timestamp) -> Vec<Hole> {
+    told.sort_by_key(|hole| hole.from);
+    let mut open: BTreeMap<String, usize> = BTreeMap::new();
+    let mut holes: Vec<Hole> = Vec::new();
+    for hole in told {
+        if hole.lost.is_none() && !hole.root.is_empty() {
+            let before = open.remove(&hole.root).and_then(|at| holes.get_mut(at));
+            match before {
+                Some(before) if !hole.live && before.reason == hole.reason => {
+                    open.insert(
+                        hole.root.clone(),
+                        holes.iter().rposition(|known| known.root == hole.root).unwrap_or(0),
+                    );
+                    continue;
+                }
+                Some(before) => before.to = Some(hole.from),
+                None => {}
+            }
+            if hole.live {
+                continue;
+            }
+            open.insert(hole.root.clone(), holes.len());
+        }
+        holes.push(hole);
+    }
+    holes.retain(|hole| hole.to.is_none_or(|to| to >= from));
+    holes
 }
 
 /// Something is not as it was, or somebody did what the policy does not allow. An allowed access is a record, no deviation.
@@ -228,6 +271,7 @@ fn comparison(event: &Event, time: Timestamp) -> Comparison {
         bytes: count(field::AUDITNG_FIM_SCAN_BYTES),
         differences: count(field::AUDITNG_FIM_SCAN_DIFFERENCES),
         unreadable: count(field::AUDITNG_FIM_SCAN_UNREADABLE),
+        broken: event.str(field::EVENT_OUTCOME) == Some("failure"),
     }
 }
 
@@ -246,6 +290,7 @@ fn approval(event: &Event, time: Timestamp) -> Option<Approval> {
         signature: text(field::AUDITNG_FIM_BASELINE_SIGNATURE),
         reason: first(event, &[field::AUDITNG_FIM_REASON, field::EVENT_REASON]),
         by: first(event, &[field::USER_NAME, field::USER_ID]),
+        paths: texts(event, field::AUDITNG_FIM_NAMES),
     })
 }
 
@@ -253,17 +298,23 @@ fn hole(event: &Event, time: Timestamp) -> Hole {
     let loss = event.str(field::EVENT_ACTION) == Some("source-loss");
     let action = event.str(field::EVENT_ACTION).unwrap_or_default();
     let reason = match first(event, &[field::AUDITNG_FIM_REASON, field::AUDITNG_LOSS_REASON]) {
-        reason if reason.is_empty() => action.trim_start_matches("fim-").to_owned(),
+        reason if reason.is_empty() => {
+            event.str(field::AUDITNG_FIM_SOURCE).unwrap_or(action.trim_start_matches("fim-")).to_owned()
+        }
+        reason if action == "fim-baseline" => format!("baseline refused: {reason}"),
         reason if loss => format!("loss: {reason}"),
         reason => reason,
     };
     Hole {
         reason,
         root: event.str(field::AUDITNG_FIM_ROOT).unwrap_or_default().to_owned(),
-        from: date(event, field::AUDITNG_LOSS_WINDOW_START).unwrap_or(time),
+        from: date(event, field::AUDITNG_LOSS_WINDOW_START)
+            .or_else(|| date(event, field::AUDITNG_FIM_WINDOW_START))
+            .unwrap_or(time),
         to: date(event, field::AUDITNG_LOSS_WINDOW_END),
         lost: number(event, field::AUDITNG_LOSS_COUNT),
         repaired: None,
+        live: false,
     }
 }
 

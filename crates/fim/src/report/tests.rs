@@ -171,6 +171,53 @@ fn losses_are_repaired_by_a_later_scan() {
 }
 
 #[test]
+fn a_root_is_a_hole_until_it_is_covered_live() {
+    let told = |day: i64, root: &str, how: &str, reason: &str| {
+        let mut event = event("web", at(day), "auditng.health", "fim-coverage");
+        event.push_str(field::AUDITNG_FIM_ROOT, root);
+        event.push_str(field::AUDITNG_FIM_SOURCE, how);
+        event.push_str(field::AUDITNG_FIM_REASON, reason);
+        event
+    };
+    let report = report(&[
+        told(-9, "/old", "scan-only", "nfs"),
+        told(-8, "/old", "fanotify", ""),
+        told(-3, "/mnt", "scan-only", "fuse"),
+        told(2, "/mnt", "scan-only", "fuse"),
+        told(4, "/etc", "fanotify", ""),
+        told(5, "/srv", "scan-only", ""),
+        told(6, "/srv", "fanotify", ""),
+    ]);
+    let holes: Vec<_> = report.hosts[0]
+        .holes
+        .iter()
+        .map(|hole| (hole.root.as_str(), hole.reason.as_str(), hole.from, hole.to))
+        .collect();
+    assert_eq!(holes, [("/mnt", "fuse", at(-3), None), ("/srv", "scan-only", at(5), Some(at(6)))]);
+}
+
+#[test]
+fn an_approval_of_some_paths_closes_no_others() {
+    let mut some = baseline("web", at(9), 2, "only these");
+    some.push_str(field::AUDITNG_FIM_NAMES, "/etc/a");
+    let mut events = weekly("web", |_| false);
+    events.extend([
+        change("web", at(1), "/etc/a"),
+        change("web", at(1), "/etc/a/b"),
+        change("web", at(1), "/etc/ab"),
+        some,
+    ]);
+    let report = report(&events);
+    let open: Vec<&str> = report.hosts[0]
+        .deviations
+        .iter()
+        .filter(|found| found.state == State::Open)
+        .map(|found| found.path.as_str())
+        .collect();
+    assert_eq!(open, ["/etc/ab"]);
+}
+
+#[test]
 fn a_baseline_that_went_back_is_not_met() {
     let mut gather = Gather::new(at(0), at(30));
     weekly("web", |_| false).iter().for_each(|event| gather.take(event));

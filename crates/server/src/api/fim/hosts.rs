@@ -1,13 +1,13 @@
 //! Host by host: which generation, when it was compared last, what is open since; and the holes in what was watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schema::search::{Aggregation, FieldRef, Hit, Outcome, Query, Search, Sort};
 use schema::{Event, Field, Stream, Timestamp, field};
 use serde_json::{Value, json};
 use store::SearchError;
 
-use super::super::aggregate::{buckets, date, filter, has, is, named, newest, newest_in, one_of, text_key, top};
+use super::super::aggregate::{self, buckets, date, filter, has, named, newest, newest_in, one_of, text_key, top};
 use super::super::look::Look;
 use super::unexpected;
 use crate::state::Generation;
@@ -58,7 +58,7 @@ fn scans(look: &Look<'_>, within: &Search, hosts: &mut BTreeMap<String, Host>) -
     let kinds = top("kind", field::AUDITNG_FIM_SCAN_KIND, KINDS, vec![newest()]);
     let search = Search {
         streams: vec![Stream::Health, Stream::Fim],
-        query: is(field::EVENT_ACTION, "fim-scan"),
+        query: aggregate::is(field::EVENT_ACTION, "fim-scan"),
         from_time: None,
         to_time: within.to_time,
         size: 0,
@@ -77,8 +77,8 @@ fn scans(look: &Look<'_>, within: &Search, hosts: &mut BTreeMap<String, Host>) -
 
 fn scan(hit: &Hit) -> Value {
     let event = &hit.event;
-    let end = date(event, field::AUDITNG_FIM_WINDOW_END).or_else(|| event.time());
-    let start = date(event, field::EVENT_START).or_else(|| date(event, field::AUDITNG_FIM_WINDOW_START)).or(end);
+    let end = date(event, field::EVENT_END).or_else(|| event.time());
+    let start = date(event, field::EVENT_START).or(end);
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let long = |field: Field| event.long(field);
     json!({
@@ -87,13 +87,14 @@ fn scan(hit: &Hit) -> Value {
         "differences": long(field::AUDITNG_FIM_SCAN_DIFFERENCES), "unreadable": long(field::AUDITNG_FIM_SCAN_UNREADABLE),
         "skipped": long(field::AUDITNG_FIM_SCAN_SKIPPED), "generation": long(field::AUDITNG_FIM_GENERATION),
         "root": event.str(field::AUDITNG_FIM_BASELINE_ROOT), "event": hit.id,
+        "broken": event.str(field::EVENT_OUTCOME) == Some("failure"), "why": event.str(field::AUDITNG_FIM_REASON),
     })
 }
 
 /// Changes since the generation that stands, without those that were to be expected.
 fn open(look: &Look<'_>, hosts: &mut BTreeMap<String, Host>) -> Result<(), SearchError> {
     let since = |name: &str, host: &Host| {
-        let mut all = vec![is(field::HOST_NAME, name)];
+        let mut all = vec![aggregate::is(field::HOST_NAME, name)];
         if let Some(chain) = &host.chain {
             all.push(at_least(field::TIMESTAMP, schema::search::Scalar::Date(chain.time)));
         }
@@ -116,7 +117,7 @@ fn open(look: &Look<'_>, hosts: &mut BTreeMap<String, Host>) -> Result<(), Searc
     if let Some(Outcome::Buckets { buckets, .. }) = answer.aggregation("host") {
         for (bucket, host) in buckets.iter().zip(hosts.values_mut()) {
             host.open = bucket.count;
-            host.severe = super::super::aggregate::count_in(bucket, "severe");
+            host.severe = aggregate::count_in(bucket, "severe");
         }
     }
     Ok(())
@@ -141,7 +142,7 @@ fn holes(look: &Look<'_>, within: &Search) -> Result<(Value, u64), SearchError> 
             case_insensitive: false,
         },
     ]);
-    let losses = Query::all(vec![is(field::EVENT_ACTION, "source-loss"), ours]);
+    let losses = Query::all(vec![aggregate::is(field::EVENT_ACTION, "source-loss"), ours]);
     let newest = Sort { field: FieldRef::Known(field::TIMESTAMP), descending: true, missing_first: false };
     let search = Search {
         streams: vec![Stream::Health, Stream::Fim],
@@ -153,8 +154,18 @@ fn holes(look: &Look<'_>, within: &Search) -> Result<(Value, u64), SearchError> 
     };
     let answer = look.search(&search)?;
     let mut lines: Vec<(Line, Value, u64)> = Vec::new();
+    // Newest first: what was told of a place last holds.
+    let mut told: HashMap<[&str; 2], bool> = HashMap::new();
     for hit in &answer.hits {
         let line = Line::of(&hit.event);
+        if is(&hit.event, "fim-coverage") {
+            let place =
+                [field::HOST_NAME, field::AUDITNG_FIM_ROOT].map(|field| hit.event.str(field).unwrap_or_default());
+            let live = *told.entry(place).or_insert_with(|| is_live(&hit.event));
+            if live {
+                continue;
+            }
+        }
         match lines.iter_mut().find(|(known, ..)| *known == line) {
             Some((_, _, times)) => *times += 1,
             None => lines.push((line, hole(hit), 1)),
@@ -165,6 +176,16 @@ fn holes(look: &Look<'_>, within: &Search) -> Result<(Value, u64), SearchError> 
         hole
     });
     Ok((list.collect(), answer.total.value))
+}
+
+fn is(event: &Event, action: &str) -> bool {
+    event.str(field::EVENT_ACTION) == Some(action)
+}
+
+/// Changes are told at once, and nobody took that away.
+fn is_live(event: &Event) -> bool {
+    let live = matches!(event.str(field::AUDITNG_FIM_SOURCE), Some("fanotify" | "inotify" | "audit"));
+    live && event.str(field::EVENT_KIND) != Some("alert")
 }
 
 #[derive(PartialEq)]
