@@ -23,6 +23,7 @@ pub mod control;
 pub mod difference;
 pub mod entry;
 pub mod evidence;
+pub mod judge;
 #[allow(dead_code, unused_imports, clippy::large_enum_variant, reason = "scans, next, use all of it")]
 pub mod look;
 pub mod mountinfo;

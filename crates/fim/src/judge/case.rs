@@ -1,0 +1,727 @@
+//! Judging one case: a look at each of its names, what was last seen there, and what both say together.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schema::Timestamp;
+
+use super::Judge;
+use super::editor::{self, Beside};
+use super::instant::tried;
+use super::pending::{Case, Part, Place};
+use super::verdict::{asks, same_content, same_object, verdict};
+use super::who::settle;
+use crate::change::{Action, Change};
+use crate::entry::{Content, Entry, FileId, Kind};
+use crate::evidence::{Backing, Layered, Mask};
+use crate::look::{Look, Looked, Wanted};
+use crate::policy::{Policies, Policy};
+use crate::seen::Seen;
+
+/// A file that changes all the time, or cannot be looked at for a reason that passes, is looked at again so often.
+const AGAIN: u8 = 3;
+/// Of a folder that is gone so many names are told of at once; then the next so many.
+const GONE: usize = 16_384;
+
+/// One name of the case, looked at.
+pub(super) struct Sight {
+    pub(super) place: Place,
+    pub(super) policies: Vec<Arc<Policy>>,
+    pub(super) before: Option<Entry>,
+    pub(super) now: Now,
+    /// Another name of the same object, outside of what is watched, under which it was changed.
+    pub(super) link: Option<PathBuf>,
+    settled: bool,
+}
+
+/// What is there.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Now {
+    Absent,
+    There(Box<Entry>),
+    /// It could not be looked at; nothing is concluded of what is there.
+    Hidden,
+    /// No policy asks.
+    Unwatched,
+}
+
+impl Now {
+    pub(super) fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::There(entry) => Some(entry),
+            Self::Absent | Self::Hidden | Self::Unwatched => None,
+        }
+    }
+}
+
+impl Sight {
+    fn watched(&self) -> bool {
+        self.now != Now::Unwatched
+    }
+
+    fn open(&self) -> bool {
+        self.watched() && !self.settled
+    }
+
+    /// Nothing can be concluded yet: it could not be looked at, or it is gone and nobody told how. Then a folder above was renamed a
+    /// moment ago, and that is still on its way to us.
+    fn unclear(&self) -> bool {
+        let went = self.place.left || self.place.mask.has(Mask::DELETE);
+        let was = self.place.made || self.before.is_some() && !went;
+        match self.now {
+            Now::Hidden => true,
+            Now::Absent => was && self.place.backing.is_none(),
+            Now::There(_) | Now::Unwatched => false,
+        }
+    }
+}
+
+/// What one case is judged with.
+struct Court<'a> {
+    case: &'a Case,
+    sights: Vec<Sight>,
+    out: Vec<(u64, Change)>,
+    policies: &'a Policies,
+}
+
+impl Judge {
+    /// Folders that were renamed: what was seen below them is below their new names, before anything below is judged.
+    pub(super) fn apply_moves(&mut self, look: &dyn Look, seen: &mut dyn Seen) {
+        while let Some((old, new)) = self.moves.pop_front() {
+            let back = self.moves.front().is_some_and(|(from, to)| *from == new && *to == old);
+            if back {
+                self.moves.pop_front();
+                self.exchange(&old, &new, look, seen);
+                continue;
+            }
+            let watched = |path: &Path| !self.policies.of(path).is_empty();
+            if watched(&old) && watched(&new) {
+                let known = seen.get(&old).is_some();
+                // Also of a folder that is not known yet something below may be.
+                seen.moved(&old, &new);
+                if known {
+                    self.pending.carried(&old, &new);
+                }
+            }
+        }
+    }
+
+    /// There and back: either nothing moved in the end, or two folders changed places (RENAME_EXCHANGE), which is told as two renames.
+    fn exchange(&mut self, one: &Path, other: &Path, look: &dyn Look, seen: &mut dyn Seen) {
+        let (Some(first), Some(_)) = (seen.get(one), seen.get(other)) else { return };
+        let now = look.look(one, &Wanted::metadata(), Some(&first));
+        if matches!(&now, Looked::Entry(now) if same_object(&first, now)) {
+            return;
+        }
+        let aside = Path::new("/\u{1}auditng-exchange");
+        seen.moved(one, aside);
+        seen.moved(other, one);
+        seen.moved(aside, other);
+        for (path, from) in [(one, other), (other, one)] {
+            self.pending.carried(from, path);
+            let at = Timestamp::default();
+            self.wish(path.to_owned(), Some(from.to_owned()), crate::who::Who::default(), at);
+        }
+    }
+
+    /// Judges one case and adds its changes in the order of their first evidence.
+    pub(super) fn judge(
+        &mut self,
+        case: Case,
+        now: Timestamp,
+        look: &dyn Look,
+        seen: &mut dyn Seen,
+        out: &mut Vec<Change>,
+    ) {
+        let sights = self.sights(&case, look, seen);
+        let again = self.again(&case, &sights);
+        let policies = Arc::clone(&self.policies);
+        let mut court = Court { case: &case, sights, out: Vec::new(), policies: &policies };
+        court.carried(seen);
+        for folder in court.pairs(seen) {
+            self.wish(folder, None, crate::who::Who::default(), now);
+        }
+        for at in 0..court.sights.len() {
+            if court.sights[at].open() {
+                self.settle(&mut court, at, now, seen);
+            }
+        }
+        let mut changes = std::mem::take(&mut court.out);
+        changes.sort_by_key(|(order, _)| *order);
+        let names = self.other_names(&court.sights, look, seen);
+        for change in as_one(changes.into_iter().map(|(_, change)| change).collect(), &names) {
+            self.give(change, now, out);
+        }
+        if let Some(again) = again {
+            self.pending.put_back(again, now, &self.limits);
+        }
+    }
+
+    fn sights(&mut self, case: &Case, look: &dyn Look, seen: &dyn Seen) -> Vec<Sight> {
+        let mut sights: Vec<Sight> = Vec::with_capacity(case.places.len());
+        for place in &case.places {
+            let policies = self.policies.of(&place.path);
+            if policies.is_empty() {
+                self.links(place, look, seen, &mut sights);
+                let now = Now::Unwatched;
+                sights.push(Sight { place: place.clone(), policies, before: None, now, link: None, settled: false });
+            } else {
+                sights.push(self.sight(place.clone(), policies, None, look, seen));
+            }
+        }
+        let mut known = std::collections::HashSet::new();
+        sights.retain(|sight| known.insert(sight.place.path.clone()));
+        sights.sort_by_key(|sight| sight.place.order);
+        sights
+    }
+
+    fn sight(
+        &mut self,
+        place: Place,
+        policies: Vec<Arc<Policy>>,
+        link: Option<PathBuf>,
+        look: &dyn Look,
+        seen: &dyn Seen,
+    ) -> Sight {
+        self.counters.judged += 1;
+        let wanted = Wanted::of(&policies);
+        let mut before = seen.get(&place.path);
+        let mut now = self.look(&place.path, &wanted, before.as_ref(), look);
+        if let Some(backing) = &place.backing {
+            now = self.layer(backing, now, &wanted, before.as_ref(), look);
+            before = before.or_else(|| below(backing, &wanted, look));
+            same_file(backing, &mut before, &now);
+        }
+        Sight { place, policies, before, now, link, settled: false }
+    }
+
+    fn look(&mut self, path: &Path, wanted: &Wanted, last: Option<&Entry>, look: &dyn Look) -> Now {
+        match look.look(path, wanted, last) {
+            Looked::Absent => Now::Absent,
+            Looked::Entry(entry) => {
+                self.counters.unstable += u64::from(entry.content == Content::Unstable);
+                Now::There(Box::new(entry))
+            }
+            Looked::Failed(_) => {
+                self.counters.unreadable += 1;
+                Now::Hidden
+            }
+        }
+    }
+
+    /// What an upper directory says of the merged tree: a whiteout is nothing, and where the merged tree cannot be reached from here
+    /// the file in the upper directory is the file.
+    fn layer(&mut self, backing: &Backing, now: Now, wanted: &Wanted, last: Option<&Entry>, look: &dyn Look) -> Now {
+        if now.entry().is_some() {
+            return now;
+        }
+        let below = self.look(&backing.path, wanted, last, look);
+        let whiteout = |entry: &Entry| entry.kind == Kind::Character && entry.rdev == 0;
+        if below.entry().is_some_and(whiteout) { Now::Absent } else { below }
+    }
+
+    /// Watched names of an object that was changed under a name that nobody watches.
+    fn links(&mut self, place: &Place, look: &dyn Look, seen: &dyn Seen, sights: &mut Vec<Sight>) {
+        if place.ids.is_empty() {
+            return;
+        }
+        let there = match look.look(&place.path, &Wanted::metadata(), None) {
+            Looked::Entry(entry) => Some(entry),
+            Looked::Absent => None,
+            Looked::Failed(_) => return,
+        };
+        let mut names = Vec::new();
+        for id in &place.ids {
+            match there.as_ref().filter(|entry| entry.id == *id) {
+                Some(entry) if entry.nlink < 2 => {}
+                Some(entry) => seen.names(entry, &mut |path| names.push(path.to_owned())),
+                // The name is gone: what else the object is called is still known by its number.
+                None => seen.names(&unnamed(*id), &mut |path| names.push(path.to_owned())),
+            }
+        }
+        for path in names {
+            let policies = self.policies.of(&path);
+            if !policies.is_empty() && !sights.iter().any(|sight| sight.place.path == path) {
+                let named = Place { path, ..place.clone() };
+                sights.push(self.sight(named, policies, Some(place.path.clone()), look, seen));
+            }
+        }
+    }
+
+    /// What has to be looked at once more.
+    fn again(&self, case: &Case, sights: &[Sight]) -> Option<Case> {
+        let changing = |sight: &&Sight| sight.now.entry().is_some_and(|entry| entry.content == Content::Unstable);
+        let once_more = |sight: &&Sight| sight.unclear() || changing(sight);
+        let places: Vec<Place> = sights.iter().filter(once_more).map(|sight| sight.place.clone()).collect();
+        (case.again < AGAIN && !places.is_empty()).then(|| case.once_more(places))
+    }
+
+    /// One name by the table: what was seen, what is there.
+    fn settle(&mut self, court: &mut Court<'_>, at: usize, now: Timestamp, seen: &mut dyn Seen) {
+        let sight = &court.sights[at];
+        match (&sight.before, &sight.now) {
+            _ if court.case.again < AGAIN && sight.unclear() => {}
+            (_, Now::Hidden) => court.hidden(at),
+            (None, Now::Absent) => self.came_and_went(court, at, seen),
+            (Some(_), Now::Absent) => self.gone(court, at, seen),
+            (None, Now::There(_)) => self.came(court, at, now, seen),
+            (Some(_), Now::There(_)) => self.differs(court, at, now, seen),
+            (_, Now::Unwatched) => {}
+        }
+    }
+
+    fn came_and_went(&mut self, court: &mut Court<'_>, at: usize, seen: &mut dyn Seen) {
+        let sight = &court.sights[at];
+        let (place, path) = (&sight.place, &sight.place.path);
+        let came = place.arrived || place.mask.has(Mask::CREATE);
+        let went = place.left || place.mask.has(Mask::DELETE);
+        if !came && !went {
+            self.counters.vanished += 1;
+        } else if self.recent.has(path) {
+            self.counters.joined += 1;
+        } else if court.part_of_another(at) || self.of_an_editor(court, at, seen) {
+            self.counters.folded += 1;
+        } else {
+            let peer = court.peer(path);
+            if came {
+                let created = Change { transient: true, ..court.change(at, Action::Created) };
+                court.push(at, created);
+            }
+            let deleted = Change { transient: came, old_path: peer.clone(), ..court.change(at, Action::Deleted) };
+            if deleted.mask.has(Mask::ONDIR) {
+                // What was moved into it before it went.
+                self.gone_below(court, at, &deleted, peer.as_deref(), seen);
+            }
+            court.push(at, deleted);
+        }
+    }
+
+    /// Whether a name that came and went is one that editors use, and the file that it would belong to is known, or was changed by
+    /// the same process.
+    fn of_an_editor(&self, court: &Court<'_>, at: usize, seen: &dyn Seen) -> bool {
+        let place = &court.sights[at].place;
+        let Some(beside) = editor::beside(&place.path) else { return false };
+        let pids: Vec<u32> = place.parts.iter().map(|part| part.who.pid).filter(|pid| *pid != 0).collect();
+        match beside {
+            Beside::File(file) => {
+                let hidden = dotted(&file);
+                [Some(file), hidden].into_iter().flatten().any(|file| self.is_known(court, &file, &pids, seen))
+            }
+            Beside::Folder => place.path.parent().is_some_and(|folder| {
+                pids.iter().any(|pid| self.recent.has_part_in(folder, *pid) || self.pending.has_part_in(folder, *pid))
+            }),
+        }
+    }
+
+    fn is_known(&self, court: &Court<'_>, file: &Path, pids: &[u32], seen: &dyn Seen) -> bool {
+        let told = |pid: &u32| self.recent.has_part(file, *pid) || self.pending.has_part(file, *pid);
+        seen.get(file).is_some() || court.sights.iter().any(|sight| sight.place.path == file) || pids.iter().any(told)
+    }
+
+    fn gone(&mut self, court: &mut Court<'_>, at: usize, seen: &mut dyn Seen) {
+        let path = court.sights[at].place.path.clone();
+        let peer = court.peer(&path);
+        let change = Change { old_path: peer.clone(), ..court.change(at, Action::Deleted) };
+        let folder = change.before.as_ref().is_some_and(|entry| entry.kind == Kind::Directory);
+        let swap = self.is_swap_file(court, at);
+        seen.set(&path, None);
+        if swap {
+            self.counters.folded += 1;
+            return;
+        }
+        if folder {
+            self.gone_below(court, at, &change, peer.as_deref(), seen);
+        }
+        court.push(at, change);
+    }
+
+    /// What went with a folder, in the order of names.
+    fn gone_below(&mut self, court: &mut Court<'_>, at: usize, of: &Change, peer: Option<&Path>, seen: &mut dyn Seen) {
+        let mut parts: HashMap<PathBuf, Place> =
+            self.pending.take_below(&of.path).into_iter().map(|place| (place.path.clone(), place)).collect();
+        loop {
+            let mut gone = Vec::new();
+            seen.below(&of.path, &mut |path, entry| {
+                if gone.len() < GONE {
+                    gone.push((path.to_owned(), entry.clone()));
+                }
+            });
+            if gone.is_empty() {
+                return;
+            }
+            for (path, entry) in gone {
+                seen.set(&path, None);
+                let own = parts.remove(&path);
+                let there = peer.and_then(|peer| Some(peer.join(path.strip_prefix(&of.path).ok()?)));
+                let who = own.as_ref().map(|place| settle(&place.parts.iter().collect::<Vec<_>>(), Action::Deleted));
+                let policies = self.policies.of(&path);
+                let change = Change {
+                    old_path: there,
+                    id: Some(entry.id),
+                    before: Some(entry),
+                    mask: own.as_ref().map_or(of.mask, |place| place.mask),
+                    collector: of.collector,
+                    who: who.unwrap_or_else(|| of.who.clone()),
+                    policies,
+                    ..Change::new(own.map_or(of.time, |place| place.at), Action::Deleted, path)
+                };
+                court.push(at, change);
+            }
+        }
+    }
+
+    fn came(&mut self, court: &mut Court<'_>, at: usize, now: Timestamp, seen: &mut dyn Seen) {
+        let path = court.sights[at].place.path.clone();
+        let origin = court.origin(at);
+        let swap = self.is_swap_file(court, at);
+        let change = Change { old_path: origin.clone(), ..court.change(at, Action::Created) };
+        seen.set(&path, change.after.as_ref());
+        if swap {
+            self.counters.folded += 1;
+            return;
+        }
+        let folder = change.after.as_ref().is_some_and(|entry| entry.kind == Kind::Directory);
+        if folder && court.sights[at].place.arrived {
+            self.wish(path, origin, change.who.clone(), now);
+        }
+        court.push(at, change);
+    }
+
+    /// A swap file of an editor that stays while a file is edited: written by a known editor, nothing that could be executed, and
+    /// beside a file that is there.
+    fn is_swap_file(&self, court: &Court<'_>, at: usize) -> bool {
+        let sight = &court.sights[at];
+        let entry = sight.now.entry().or(sight.before.as_ref());
+        let plain = entry.is_some_and(|entry| entry.kind == Kind::File && entry.mode & 0o6111 == 0);
+        let by_editor = |part: &Part| part.who.exe.as_deref().is_some_and(editor::is_editor);
+        plain
+            && editor::is_swap(&sight.place.path)
+            && !sight.place.parts.is_empty()
+            && sight.place.parts.iter().all(by_editor)
+    }
+
+    fn differs(&mut self, court: &mut Court<'_>, at: usize, now: Timestamp, seen: &mut dyn Seen) {
+        let sight = &court.sights[at];
+        let path = sight.place.path.clone();
+        let (Some(before), Now::There(after)) = (&sight.before, &sight.now) else { return };
+        let action = verdict(Some(before), Some(after));
+        if *before != **after {
+            seen.set(&path, Some(after));
+        }
+        let written = sight.place.mask.has(Mask::MODIFY.with(Mask::CLOSE_WRITE)) && !sight.place.mask.has(Mask::ATTRIB);
+        let Some(action) =
+            action.filter(|action| !(*action == Action::AttributesModified && written && only_time(before, after)))
+        else {
+            self.counters.touched += 1;
+            return;
+        };
+        if self.is_swap_file(court, at) {
+            self.counters.folded += 1;
+            return;
+        }
+        let both = [before, after].map(|entry| entry.kind == Kind::Directory);
+        let other = court.origin(at);
+        let change = Change { old_path: other.filter(|_| action == Action::Replaced), ..court.change(at, action) };
+        if action == Action::Replaced && both.contains(&true) {
+            // What is below is of another folder.
+            self.wish(path, change.old_path.clone(), change.who.clone(), now);
+        }
+        court.push(at, change);
+    }
+
+    /// What differs under one name differs under all: the other names that are known get what is there now. Returns them by object.
+    fn other_names(&mut self, sights: &[Sight], look: &dyn Look, seen: &mut dyn Seen) -> HashMap<FileId, Vec<PathBuf>> {
+        let mut all: HashMap<FileId, Vec<PathBuf>> = HashMap::new();
+        for sight in sights.iter().filter(|sight| sight.before.as_ref() != sight.now.entry()) {
+            let several = |entry: &&Entry| entry.nlink > 1 && entry.kind != Kind::Directory;
+            for entry in sight.before.iter().chain(sight.now.entry()).filter(several) {
+                all.entry(entry.id).or_insert_with(|| self.refresh(entry, sight.now.entry(), look, seen));
+            }
+        }
+        all
+    }
+
+    fn refresh(&mut self, entry: &Entry, after: Option<&Entry>, look: &dyn Look, seen: &mut dyn Seen) -> Vec<PathBuf> {
+        let mut names = Vec::new();
+        seen.names(entry, &mut |path| names.push(path.to_owned()));
+        names.retain(|path| {
+            let Some(last) = seen.get(path).filter(|last| last.id == entry.id) else { return false };
+            // The digests of the same object under its other name need not be made again.
+            let known = after.filter(|after| after.id == last.id).unwrap_or(&last);
+            match self.look(path, &Wanted::of(&self.policies.of(path)), Some(known), look) {
+                Now::There(now) if now.id == last.id => {
+                    seen.set(path, Some(&now));
+                    true
+                }
+                // It has become something else, of which evidence tells by itself.
+                Now::There(_) | Now::Absent | Now::Hidden | Now::Unwatched => false,
+            }
+        });
+        names
+    }
+
+    /// Hands a change on if a policy asks for it.
+    fn give(&mut self, mut change: Change, now: Timestamp, out: &mut Vec<Change>) {
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        change.policies.retain(|policy| asks(policy, change.action, before, after));
+        change.change_window = change.policies.iter().find_map(|policy| policy.window(change.time));
+        self.recent.note(&change.path, change.who.pid, now);
+        if change.policies.is_empty() {
+            self.counters.unasked += 1;
+            return;
+        }
+        out.push(change);
+    }
+}
+
+impl Court<'_> {
+    fn push(&mut self, at: usize, change: Change) {
+        self.out.push((self.sights[at].place.order, change));
+    }
+
+    fn at(&self, path: &Path) -> Option<usize> {
+        self.sights.iter().position(|sight| sight.place.path == path)
+    }
+
+    /// A change of this name with all that is known of it.
+    fn change(&self, at: usize, action: Action) -> Change {
+        let sight = &self.sights[at];
+        let mut parts: Vec<&Part> = sight.place.parts.iter().collect();
+        // Whoever wrote a temporary file had a part in what it became.
+        let origin = self.case.origin(&sight.place.path);
+        if origin != sight.place.path
+            && let Some(from) = self.at(origin)
+        {
+            parts.extend(&self.sights[from].place.parts);
+        }
+        let after = sight.now.entry().cloned();
+        let before = sight.before.clone();
+        let told = sight.place.ids.last().copied();
+        Change {
+            id: after.as_ref().or(before.as_ref()).map(|entry| entry.id).or(told),
+            names: sight.link.iter().cloned().collect(),
+            before,
+            after,
+            mask: sight.place.mask,
+            collector: sight.place.collector,
+            who: settle(&parts, action),
+            policies: sight.policies.clone(),
+            inside: sight.place.inside.clone(),
+            ..Change::new(sight.place.at, action, sight.place.path.clone())
+        }
+    }
+
+    /// It happened, but what is there could not be looked at.
+    fn hidden(&mut self, at: usize) {
+        let action = tried(self.sights[at].place.mask);
+        let change = Change { verified: false, ..self.change(at, action) };
+        self.push(at, change);
+    }
+
+    /// Folders that `Seen` has moved already.
+    fn carried(&mut self, seen: &mut dyn Seen) {
+        for (old, new) in chains(&self.case.carried) {
+            let Some(at) = self.at(&new) else { continue };
+            let sight = &self.sights[at];
+            let (Some(before), Now::There(after)) = (&sight.before, &sight.now) else { continue };
+            if old == new || !same_object(before, after) {
+                continue;
+            }
+            let mut change = Change { old_path: Some(old.clone()), ..self.change(at, Action::Moved) };
+            change.policies = both(&self.policies.of(&old), &change.policies);
+            seen.set(&new, Some(after));
+            self.sights[at].settled = true;
+            self.push(at, change);
+        }
+    }
+
+    /// Objects that were seen under one name of the case and are under another now. Returns names under which a folder was before.
+    fn pairs(&mut self, seen: &mut dyn Seen) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        for from in 0..self.sights.len() {
+            let sight = &self.sights[from];
+            let (true, Some(before), Now::Absent) = (sight.open() && sight.place.left, &sight.before, &sight.now)
+            else {
+                continue;
+            };
+            let arrived = |to: &Sight| {
+                to.open() && to.place.arrived && to.now.entry().is_some_and(|now| same_object(before, now))
+            };
+            let Some(to) = self.sights.iter().position(arrived) else { continue };
+            // A folder that was there before is gone with all in it.
+            let folder = self.sights[to].before.as_ref().is_some_and(|before| before.kind == Kind::Directory);
+            folders.extend(folder.then(|| self.sights[to].place.path.clone()));
+            self.moved(from, to, seen);
+        }
+        folders
+    }
+
+    fn moved(&mut self, from: usize, to: usize, seen: &mut dyn Seen) {
+        let old_path = self.sights[from].place.path.clone();
+        let source = self.sights[from].before.clone();
+        let replaced = self.sights[to].before.is_some();
+        let action = if replaced { Action::Replaced } else { Action::Moved };
+        let mut change = Change { old_path: Some(old_path.clone()), ..self.change(to, action) };
+        change.policies = both(&self.sights[from].policies, &change.policies);
+        change.mask = change.mask.with(self.sights[from].place.mask);
+        seen.set(&old_path, None);
+        seen.set(&change.path, change.after.as_ref());
+        if !replaced {
+            change.before = source;
+        }
+        let rewritten =
+            matches!((&change.before, &change.after), (Some(before), Some(after)) if !same_content(before, after));
+        let updated = (action == Action::Moved && rewritten)
+            .then(|| Change { before: change.before.clone(), ..self.change(to, Action::Updated) });
+        self.push(to, change);
+        if let Some(updated) = updated {
+            self.push(to, updated);
+        }
+        self.sights[from].settled = true;
+        self.sights[to].settled = true;
+    }
+
+    /// Where the object under this name came from: a name in which it was seen, or what was told of renames.
+    fn origin(&self, at: usize) -> Option<PathBuf> {
+        let sight = &self.sights[at];
+        if !sight.place.arrived {
+            return None;
+        }
+        let now = sight.now.entry()?;
+        let was = |from: &&Sight| {
+            from.place.path != sight.place.path && from.before.as_ref().is_some_and(|before| same_object(before, now))
+        };
+        let seen = self.sights.iter().find(was).map(|from| from.place.path.clone());
+        let told =
+            || Some(self.case.origin(&sight.place.path)).filter(|path| *path != sight.place.path).map(Path::to_owned);
+        seen.or_else(told)
+    }
+
+    /// Where what was under this name has gone, if nobody watches there.
+    fn peer(&self, path: &Path) -> Option<PathBuf> {
+        let fate = self.case.fate(path);
+        (fate != path && self.policies.of(fate).is_empty()).then(|| fate.to_owned())
+    }
+
+    /// Whether a name that came and went was only a step of something else: a temporary file renamed to where it belongs, or a backup
+    /// of what is told of under its own name.
+    fn part_of_another(&self, at: usize) -> bool {
+        let place = &self.sights[at].place;
+        let fate = self.case.fate(&place.path);
+        let renamed = place.left && fate != place.path && self.at(fate).is_some_and(|at| self.sights[at].watched());
+        let origin = self.case.origin(&place.path);
+        let backup =
+            place.arrived && origin != place.path && self.at(origin).is_some_and(|at| self.sights[at].before.is_some());
+        let linked = |sight: &Sight| {
+            let objects = sight.before.iter().chain(sight.now.entry());
+            sight.place.path != place.path && objects.into_iter().any(|entry| place.ids.contains(&entry.id))
+        };
+        renamed || backup || self.sights.iter().any(linked)
+    }
+}
+
+/// Changes of one object under several names are one: the watched name first, the others beside it.
+fn as_one(changes: Vec<Change>, names: &HashMap<FileId, Vec<PathBuf>>) -> Vec<Change> {
+    let mut one: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let same = |known: &&mut Change| {
+            known.action == change.action
+                && known.path != change.path
+                && !known.transient
+                && matches!(known.action, Action::Updated | Action::AttributesModified)
+                && known.after.as_ref().map(|entry| entry.id) == change.after.as_ref().map(|entry| entry.id)
+        };
+        match one.iter_mut().find(same) {
+            Some(known) => {
+                known.names.push(change.path);
+                known.names.extend(change.names);
+                for policy in change.policies {
+                    if !known.policies.contains(&policy) {
+                        known.policies.push(policy);
+                    }
+                }
+                known.policies.sort_by_key(|policy| std::cmp::Reverse(policy.severity));
+            }
+            None => one.push(change),
+        }
+    }
+    for change in &mut one {
+        let Some(names) = change.id.and_then(|id| names.get(&id)) else { continue };
+        for name in names.iter().filter(|name| **name != change.path) {
+            if !change.names.contains(name) {
+                change.names.push(name.clone());
+            }
+        }
+    }
+    one
+}
+
+fn both(one: &[Arc<Policy>], other: &[Arc<Policy>]) -> Vec<Arc<Policy>> {
+    let mut all = other.to_vec();
+    all.extend(one.iter().filter(|policy| !other.contains(policy)).cloned());
+    all.sort_by_key(|policy| std::cmp::Reverse(policy.severity));
+    all
+}
+
+/// First and last names of what was moved several times.
+fn chains(moves: &[(PathBuf, PathBuf)]) -> Vec<(PathBuf, PathBuf)> {
+    let mut chains: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for (from, to) in moves {
+        match chains.iter_mut().find(|(_, last)| last == from) {
+            Some((_, last)) => last.clone_from(to),
+            None => chains.push((from.clone(), to.clone())),
+        }
+    }
+    chains
+}
+
+fn dotted(file: &Path) -> Option<PathBuf> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(file.file_name()?);
+    Some(file.with_file_name(name))
+}
+
+/// Nothing but times differs.
+fn only_time(before: &Entry, after: &Entry) -> bool {
+    before.differences(after).iter().all(|one| matches!(&*one.attribute, "mtime" | "ctime"))
+}
+
+/// The content that a file copied up had below.
+fn below(backing: &Backing, wanted: &Wanted, look: &dyn Look) -> Option<Entry> {
+    let lower = backing.lower.as_deref().filter(|_| backing.what == Layered::CopiedUp)?;
+    match look.look(lower, wanted, None) {
+        Looked::Entry(entry) => Some(entry),
+        Looked::Absent | Looked::Failed(_) => None,
+    }
+}
+
+/// A file that was copied up is the same file to whoever sees the merged tree, under whatever number it lies now.
+fn same_file(backing: &Backing, before: &mut Option<Entry>, now: &Now) {
+    if let (Layered::CopiedUp, Some(before), Some(now)) = (backing.what, before, now.entry()) {
+        before.id = now.id;
+        before.btime_ns = now.btime_ns;
+    }
+}
+
+/// An object of which only the number is known.
+fn unnamed(id: FileId) -> Entry {
+    Entry {
+        kind: Kind::File,
+        id,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        nlink: 2,
+        size: 0,
+        mtime_ns: 0,
+        ctime_ns: 0,
+        btime_ns: None,
+        rdev: 0,
+        flags: crate::entry::Flags(0),
+        target: None,
+        xattrs: Vec::new(),
+        hashes: crate::entry::Hashes::default(),
+        content: Content::None,
+    }
+}
