@@ -131,7 +131,7 @@ pub enum Confirm {
 }
 
 /// `[[fim.policy]]`, as written.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// The probe's name in searches, labels and data sets.
@@ -207,6 +207,10 @@ pub struct Policy {
     /// Keys of audit rules whose records are this policy's too, beside its id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub audit_keys: Vec<String>,
+    /// As audit rules its folders are rules too, each of which costs every system call; false: only its single files are, which
+    /// cost nothing, and the rest is found by scans.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub audit_dirs: bool,
 }
 
 /// The only scope that has no selectors.
@@ -385,6 +389,40 @@ impl Default for Scan {
             rate: Bytes(100 << 20),
             threads: 1,
             pause_on_io_pressure: 20,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            paths: Vec::new(),
+            exclude: Vec::new(),
+            include_regex: Vec::new(),
+            exclude_regex: Vec::new(),
+            fstype: Vec::new(),
+            recursion: None,
+            scope: None,
+            containers: Vec::new(),
+            events: None,
+            guard: Guard::default(),
+            action: Response::default(),
+            allow: Vec::new(),
+            grey: Vec::new(),
+            severity: Severity::default(),
+            tags: Vec::new(),
+            append_only: false,
+            rotation: None,
+            hash: None,
+            max_file_size: None,
+            partial_hash: None,
+            attributes: None,
+            diff: None,
+            window: Vec::new(),
+            perm_deadline: None,
+            audit_keys: Vec::new(),
+            audit_dirs: true,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! Pure: what must be known of the host is asked of a [`Ground`] when policies are made.
 
 pub mod application;
+pub mod audit_rules;
 mod bits;
 mod container;
 mod digest;
@@ -19,6 +20,7 @@ mod read;
 mod roots;
 mod set;
 mod shipped;
+pub mod toml;
 mod trie;
 mod window;
 mod words;

@@ -7,8 +7,8 @@ use super::glob::{Part, Pattern};
 use super::set::path;
 
 /// How far a root reaches.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Reach {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Reach {
     Itself,
     Children,
     Everything,
@@ -37,7 +37,8 @@ pub(super) fn of<'a>(patterns: impl Iterator<Item = &'a Pattern>, links: &[PathB
     roots.into_iter().map(|(path, reach)| Root { path, recursive: reach == Reach::Everything }).collect()
 }
 
-fn start(pattern: &Pattern, links: &[PathBuf]) -> Option<(PathBuf, Reach)> {
+/// A pattern's certain start; `None`: it leads over a link, and the pattern for where that leads is beside it.
+pub(super) fn start(pattern: &Pattern, links: &[PathBuf]) -> Option<(PathBuf, Reach)> {
     let certain = pattern.literal();
     let rest = &pattern.parts[certain.len()..];
     let reach = match rest {

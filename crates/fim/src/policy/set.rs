@@ -30,6 +30,8 @@ pub struct Policies {
     /// Certain starts of patterns, and where they led.
     resolved: Vec<(PathBuf, PathBuf)>,
     links: Vec<PathBuf>,
+    /// Certain starts of patterns that were not there.
+    absent: Vec<PathBuf>,
     remarks: Vec<Problem>,
     digest: Digest,
 }
@@ -98,6 +100,8 @@ impl Policies {
         let mut links: Vec<_> = starts.iter().filter_map(|(from, to)| first_link(from, to, ground)).collect();
         links.sort();
         links.dedup();
+        let absent =
+            starts.iter().map(|(from, _)| from).filter(|from| ground.resolve(from).is_none()).cloned().collect();
         let (list, matched): (Vec<_>, Vec<_>) =
             parts.policies.into_iter().map(|(policy, matched)| (Arc::new(policy), matched)).unzip();
         let host = trie(&list, &matched, &parts.exclude, |scope| *scope == Scope::Host);
@@ -117,6 +121,7 @@ impl Policies {
             mounts,
             resolved: starts,
             links,
+            absent,
             remarks: parts.remarks,
             digest: parts.digest.unwrap_or(Digest([0; 32])),
         };
@@ -211,6 +216,11 @@ impl Policies {
     #[must_use]
     pub fn links(&self) -> &[PathBuf] {
         &self.links
+    }
+
+    /// Whether the certain start of a pattern was not there when the policies were made.
+    pub(super) fn absent(&self, start: &Path) -> bool {
+        self.absent.binary_search_by(|have| (**have).cmp(start)).is_ok()
     }
 
     pub(super) fn matched(&self, at: usize) -> &Matched {

@@ -16,10 +16,14 @@ pub(super) struct Fake {
     pub(super) ids: BTreeMap<PathBuf, u64>,
     pub(super) contents: BTreeMap<PathBuf, Digest>,
     pub(super) mounts: Vec<(PathBuf, Box<str>)>,
+    pub(super) gone: Vec<PathBuf>,
 }
 
 impl Ground for Fake {
     fn resolve(&self, path: &Path) -> Option<PathBuf> {
+        if self.gone.iter().any(|gone| path.starts_with(gone)) {
+            return None;
+        }
         let link = path.ancestors().find_map(|at| Some((at, self.links.get(at)?)));
         let Some((link, target)) = link else { return Some(path.to_owned()) };
         let rest = path.strip_prefix(link).ok()?;
