@@ -24,13 +24,13 @@ pub mod difference;
 pub mod entry;
 pub mod evidence;
 pub mod judge;
-#[allow(dead_code, unused_imports, clippy::large_enum_variant, reason = "scans, next, use all of it")]
 pub mod look;
 pub mod mountinfo;
 pub mod name;
 pub mod overlay;
 pub mod policy;
 pub mod report;
+pub mod scan;
 pub mod seen;
 pub mod who;
 

@@ -27,6 +27,7 @@ mod content;
 mod eye;
 mod live;
 
+pub(crate) use attributes::{entry, id, mounted_on, name, stat};
 pub(crate) use beneath::{Anchor, Error as BeneathError};
 pub(crate) use eye::{Eye, Glance, Glanced};
 pub use live::Live;

@@ -24,8 +24,6 @@ const ANNOUNCED: u64 = 1 << 20;
 pub(crate) struct Reading {
     pub(crate) hashes: Hashes,
     pub(crate) content: Content,
-    /// Bytes read.
-    pub(crate) bytes: u64,
     /// Of a log that grew: whether what was there before is still the same.
     pub(crate) kept: Option<bool>,
 }
@@ -171,7 +169,7 @@ pub(crate) fn read(
             return Err(Broken::Stopped);
         }
     }
-    Ok(Reading { hashes: digests.so_far(), content: Content::Whole, bytes: at, kept })
+    Ok(Reading { hashes: digests.so_far(), content: Content::Whole, kept })
 }
 
 /// The same file, longer, whose old bytes we know.
@@ -229,7 +227,6 @@ fn samples(
 ) -> Result<Reading, Broken> {
     advise(file, Advice::Random);
     let mut digests = Digests::new(wanted);
-    let mut bytes = 0;
     for (from, to) in places(size, &wanted.partial) {
         let mut at = from;
         while at < to {
@@ -239,13 +236,12 @@ fn samples(
             }
             digests.update(chunk);
             at += chunk.len() as u64;
-            bytes += chunk.len() as u64;
             if !pace(chunk.len() as u64) {
                 return Err(Broken::Stopped);
             }
         }
     }
-    Ok(Reading { hashes: digests.so_far(), content: Content::Partial, bytes, kept: None })
+    Ok(Reading { hashes: digests.so_far(), content: Content::Partial, kept: None })
 }
 
 /// At most so many bytes are read of a file that is read in part: each part may be up to a block longer than it says.

@@ -18,8 +18,6 @@ const TRIES: u32 = 3;
 pub(crate) struct Glance {
     /// All of it.
     pub(crate) entry: Entry,
-    /// Bytes of content read for it.
-    pub(crate) bytes: u64,
     /// Of a log that grew: whether what was there before is still the same.
     pub(crate) kept: Option<bool>,
     /// Why the content could not be read.
@@ -27,6 +25,7 @@ pub(crate) struct Glance {
 }
 
 /// How a look ended.
+#[expect(clippy::large_enum_variant, reason = "almost always an entry")]
 #[derive(Debug)]
 pub(crate) enum Glanced {
     /// There is nothing.
@@ -143,24 +142,19 @@ impl Eye {
         last: Option<&Entry>,
         pace: &mut Pace<'_>,
     ) -> Glanced {
-        let mut bytes = 0;
         for _ in 0..TRIES {
-            let mut counted = |n| {
-                bytes += n;
-                pace(n)
-            };
-            match self.read(folder, name, &entry, wanted, last, &mut counted) {
+            match self.read(folder, name, &entry, wanted, last, pace) {
                 Try::Read(reading, xattrs) => {
                     entry.xattrs = xattrs;
                     entry.hashes = reading.hashes;
                     entry.content = reading.content;
-                    return Glanced::Entry(Glance { entry, bytes, kept: reading.kept, unreadable: None });
+                    return Glanced::Entry(Glance { entry, kept: reading.kept, unreadable: None });
                 }
                 Try::Changed => {}
                 Try::Unreadable(errno) => {
                     entry.xattrs = self.xattrs.of_name(folder, name);
                     entry.content = Content::Unreadable;
-                    return Glanced::Entry(Glance { entry, bytes, kept: None, unreadable: Some(errno.into()) });
+                    return Glanced::Entry(Glance { entry, kept: None, unreadable: Some(errno.into()) });
                 }
                 Try::Over(how) => return how,
             }
@@ -172,7 +166,7 @@ impl Eye {
         }
         entry.xattrs = self.xattrs.of_name(folder, name);
         entry.content = Content::Unstable;
-        Glanced::Entry(Glance { entry, bytes, kept: None, unreadable: None })
+        Glanced::Entry(Glance { entry, kept: None, unreadable: None })
     }
 
     /// Opens, makes sure that it is what `stat` told of, reads, and makes sure again.
@@ -224,7 +218,7 @@ fn refused(errno: Errno) -> Try {
 }
 
 fn plain(entry: Entry) -> Glanced {
-    Glanced::Entry(Glance { entry, bytes: 0, kept: None, unreadable: None })
+    Glanced::Entry(Glance { entry, kept: None, unreadable: None })
 }
 
 /// Whether what was last seen spares us the reading: nothing moved, and all that is wanted is there.
