@@ -32,7 +32,9 @@ use std::sync::Arc;
 
 use schema::Timestamp;
 
-use crate::change::Change;
+use crate::change::{Action, Change};
+use crate::content::Texts;
+use crate::entry::Kind;
 use crate::evidence::{Evidence, Mask};
 use crate::look::Look;
 use crate::policy::Policies;
@@ -132,6 +134,8 @@ pub type Rows = Box<dyn FnMut(&Change) + Send>;
 /// Parts that the judge can do without: each is asked only where a policy wants it.
 #[derive(Default)]
 pub struct Aids {
+    /// Differences of text files, for policies with `diff`.
+    pub texts: Option<Box<dyn Texts + Send>>,
     /// Gets every change, also those that are summarised: rows for the local store.
     pub rows: Option<Rows>,
 }
@@ -276,7 +280,8 @@ impl Judge {
     }
 
     /// A change that a scan found: gets what changes of events get (change window, contents, summary), and is given out.
-    pub fn found(&mut self, change: Change, now: Timestamp, each: &mut dyn FnMut(Change)) {
+    pub fn found(&mut self, mut change: Change, now: Timestamp, each: &mut dyn FnMut(Change)) {
+        self.contents(&mut change);
         self.tell(change, now, each);
     }
 
@@ -290,6 +295,25 @@ impl Judge {
             each(change);
         });
         counters.summarised += u64::from(kept);
+    }
+
+    /// Compares contents where a policy asks for it, and keeps what is compared with next time.
+    fn contents(&mut self, change: &mut Change) {
+        let Some(texts) = &mut self.aids.texts else { return };
+        let Some(rule) = change.policies.iter().find_map(|policy| policy.diff.as_ref()) else { return };
+        match (change.action, &change.before, &change.after) {
+            (Action::Updated | Action::Replaced, Some(before), Some(after)) if after.kind == Kind::File => {
+                change.diff = Some(texts.difference(&change.path, before, after, rule));
+            }
+            (Action::Created, _, Some(after)) => texts.keep(&change.path, after, rule),
+            (Action::Deleted, ..) => texts.forget(&change.path),
+            (Action::Moved, ..) => {
+                if let Some(old) = &change.old_path {
+                    texts.moved(old, &change.path);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn wish(&mut self, path: PathBuf, from: Option<PathBuf>, who: Who, at: Timestamp) {

@@ -19,6 +19,7 @@ pub mod baseline;
 pub mod change;
 pub mod collect;
 pub mod config;
+pub mod content;
 pub mod control;
 pub mod difference;
 pub mod entry;

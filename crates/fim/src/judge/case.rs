@@ -463,6 +463,7 @@ impl Judge {
 
     /// Hands a change on if a policy asks for it.
     fn give(&mut self, mut change: Change, now: Timestamp, out: &mut Vec<Change>) {
+        self.contents(&mut change);
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         change.policies.retain(|policy| asks(policy, change.action, before, after));
         change.change_window = change.policies.iter().find_map(|policy| policy.window(change.time));
