@@ -24,6 +24,7 @@ pub mod control;
 pub mod difference;
 pub mod entry;
 pub mod evidence;
+pub mod import;
 pub mod judge;
 pub mod look;
 pub mod mountinfo;

@@ -180,6 +180,22 @@ pub struct DiffRule {
     pub never: Globs,
 }
 
+/// Whether a text is a pattern.
+///
+/// # Errors
+/// What is wrong with it; goes on after the pattern: `"etc" begins with neither ...`.
+pub fn check_pattern(text: &str) -> Result<(), String> {
+    glob::Pattern::read(text).map(drop)
+}
+
+/// Whether a text is a regular expression for paths.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_regex(text: &str) -> Result<(), String> {
+    read::regex(text).map(drop)
+}
+
 /// A list of patterns.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Globs(Vec<glob::Pattern>);
