@@ -273,6 +273,12 @@ impl Context {
         known.is_some()
     }
 
+    /// The container with this id.
+    #[must_use]
+    pub fn container(&self, id: &str) -> Option<Arc<container::Container>> {
+        self.table().containers().by_id(id)
+    }
+
     /// The containers that run, each with a process in it.
     #[must_use]
     pub fn containers(&self) -> Vec<(Arc<container::Container>, u32)> {

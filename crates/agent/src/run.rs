@@ -16,6 +16,7 @@ use crate::enrich::Context;
 use crate::health::Health;
 use crate::intake::{Kept, Running, Sink, Source, Stop, join_until};
 use crate::source::audit::Audit;
+use crate::source::fim::{Fim, Witness};
 use crate::spool::{self, Spool, Stats, Writer, disk::Folder};
 use crate::sys::proc::Proc;
 use crate::{last_losses, ship, spool::disk};
@@ -90,7 +91,7 @@ impl Agent {
     /// # Errors
     /// As [`Self::start`].
     pub fn go_on(config: &Config, token: Option<String>, kept: Vec<Kept>) -> Result<Handle, StartError> {
-        Self::begin(config, token, |health| sources(config, health, kept))
+        Self::begin(config, token, |id, health| sources(config, id, health, kept))
     }
 
     /// As [`Self::start`], with these sources instead.
@@ -102,20 +103,20 @@ impl Agent {
         token: Option<String>,
         sources: Vec<Box<dyn Source>>,
     ) -> Result<Handle, StartError> {
-        Self::begin(config, token, |_| Ok(sources))
+        Self::begin(config, token, |_, _| Ok(sources))
     }
 
     fn begin(
         config: &Config,
         token: Option<String>,
-        sources: impl FnOnce(&Arc<Health>) -> Result<Vec<Box<dyn Source>>, StartError>,
+        sources: impl FnOnce(AgentId, &Arc<Health>) -> Result<Vec<Box<dyn Source>>, StartError>,
     ) -> Result<Handle, StartError> {
         let lock = lock(&config.state_dir)?;
         let mut notes = Vec::new();
         let failed = |source| StartError::StateDir { path: config.state_dir.clone(), source };
         let id = identity(&config.state_dir, &mut notes).map_err(failed)?;
         let (clock, health) = (Clock::system(), Arc::new(Health::default()));
-        let sources = sources(&health)?;
+        let sources = sources(id, &health)?;
         let disk = Box::new(Folder::new(config.state_dir.join("spool")));
         let spool = spool::open(disk, id, config.spool.options(), clock.clone(), &health)?;
         let Spool { writer, committer, reader, notes: found } = spool;
@@ -212,14 +213,22 @@ impl std::fmt::Debug for Handle {
 }
 
 /// This host's sources. What they know of processes and containers is one and the same.
-fn sources(config: &Config, health: &Arc<Health>, kept: Vec<Kept>) -> Result<Vec<Box<dyn Source>>, StartError> {
+fn sources(
+    config: &Config,
+    id: AgentId,
+    health: &Arc<Health>,
+    kept: Vec<Kept>,
+) -> Result<Vec<Box<dyn Source>>, StartError> {
     let state = |name: &str| config.state_dir.join(name);
     let (clock, known) = (Clock::system(), Some(state("process.state")));
     let context = Context::new(Proc::default(), clock.clone(), &config.context(), known, health);
     let context = context.map_err(StartError::Thread)?;
-    let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state("audit.state"), clock);
-    let audit = audit.sharing(context).filtered(config.filter.clone()).going_on(kept);
-    Ok(vec![Box::new(audit)])
+    let witness = Arc::new(Witness::default());
+    let audit = Audit::new(config.source.audit.clone(), config.rules.clone(), state("audit.state"), clock.clone());
+    let audit = audit.sharing(context.clone()).telling(Arc::clone(&witness)).going_on(kept);
+    let fim = Fim::new(config.fim.clone(), context, id.to_string(), clock).hearing(witness);
+    let fim = fim.sparing([config.state_dir.clone()]).filtered(config.filter.clone());
+    Ok(vec![Box::new(audit.filtered(config.filter.clone())), Box::new(fim)])
 }
 
 fn ship_options(config: &Config, token: Option<String>) -> ship::Options {

@@ -22,7 +22,7 @@ fn run(args: &[&str]) -> (Option<i32>, String) {
 fn quiet(dir: &Path, more: &str) -> String {
     let path = dir.join("agent.toml");
     let state = dir.join("state");
-    let text = format!("state_dir = {state:?}\n{more}\n[source.audit]\nsocket = \"off\"\n");
+    let text = format!("state_dir = {state:?}\n{more}\n[source.audit]\nsocket = \"off\"\n[fim]\nmode = \"off\"\n");
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }

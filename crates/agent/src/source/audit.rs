@@ -56,6 +56,7 @@ use crate::enrich::{self, Context};
 use crate::filter::{Chain, Filter};
 use crate::health::{Health, State};
 use crate::intake::{Kept, Running, Sink, Source};
+use crate::source::fim::Witness;
 use crate::sys::netlink::Socket;
 use crate::sys::proc::Proc;
 
@@ -260,6 +261,7 @@ pub struct Audit {
     proc: Proc,
     context: enrich::Config,
     shared: Option<Context>,
+    witness: Option<Arc<Witness>>,
 }
 
 impl Audit {
@@ -277,6 +279,7 @@ impl Audit {
             proc: Proc::default(),
             context,
             shared: None,
+            witness: None,
         }
     }
 
@@ -290,6 +293,12 @@ impl Audit {
     #[must_use]
     pub fn sharing(self, context: Context) -> Self {
         Self { shared: Some(context), ..self }
+    }
+
+    /// Showing its events to file integrity monitoring, too.
+    #[must_use]
+    pub fn telling(self, witness: Arc<Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// With filters on what it hands over.
@@ -362,7 +371,7 @@ impl Audit {
         let receiver = Receiver::new(Arc::clone(&shared), health);
         let (stop, leave) = (Arc::clone(&shared), Arc::clone(&shared));
         let handover = Handover::at(&self.state_path);
-        let parser = parser.with_handover(handover, goes_on);
+        let parser = parser.with_handover(handover, goes_on).telling(self.witness.take());
         let threads = vec![
             spawn("audit-parse", move || parser.run())?,
             spawn("audit-recv", move || receiver.run())?,

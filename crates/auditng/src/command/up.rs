@@ -47,6 +47,9 @@ fn agent_settings(file: Option<&Path>, folder: &Path) -> Result<Config, Failure>
         }
     };
     config.state_dir = folder.join("agent");
+    if config.fim.state_dir == fim::config::Config::default().state_dir {
+        config.fim.state_dir = folder.join("fim");
+    }
     Ok(config)
 }
 

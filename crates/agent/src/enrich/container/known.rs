@@ -63,6 +63,12 @@ impl Container {
         &self.found
     }
 
+    /// What files and runtimes told of it by now.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.read().told.facts.clone()
+    }
+
     pub(super) fn sandbox(&self) -> Option<String> {
         self.read().told.facts.sandbox.clone()
     }

@@ -24,6 +24,7 @@ use crate::enrich::{Context, user::Users};
 use crate::filter::{self, Chain, Verdict};
 use crate::health::{Counters, Figure, Health};
 use crate::intake::{Refused, Sink};
+use crate::source::fim::Witness;
 
 /// A silent stream is looked at this often, so that its last event leaves in time.
 const TICK: Duration = Duration::from_millis(100);
@@ -55,6 +56,8 @@ struct Out {
     /// Records are in the events for the filters' sake only.
     strip_original: bool,
     sink: Arc<dyn Sink>,
+    /// Is shown every event of files.
+    witness: Option<Arc<Witness>>,
     counters: Arc<Counters>,
     origin: Origin,
     now: Timestamp,
@@ -80,6 +83,7 @@ impl Parser {
             filters,
             strip_original: original && !keep,
             sink,
+            witness: None,
             counters: health.stage("filter"),
             origin: Origin::Unicast,
             now: Timestamp::default(),
@@ -112,6 +116,12 @@ impl Parser {
             }
         }
         self.handover = Some(handover);
+        self
+    }
+
+    /// With somebody who is shown what leaves.
+    pub(super) fn telling(mut self, witness: Option<Arc<Witness>>) -> Self {
+        self.out.witness = witness;
         self
     }
 
@@ -200,6 +210,9 @@ impl Parser {
         for loss in self.pipeline.losses() {
             let window = (loss.window_start, loss.window_end);
             self.kernel.lost_between(loss.reason, loss.unit, loss.count.unwrap_or(1), window);
+            if let Some(witness) = &self.out.witness {
+                witness.lost(loss.window_start);
+            }
         }
         let now = self.pipeline.counters();
         self.events.taken(now.events - self.totals.events);
@@ -241,6 +254,9 @@ impl Out {
         if self.origin == Origin::Multicast {
             event.remove(field::EVENT_PROVIDER);
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
+        }
+        if let Some(witness) = &self.witness {
+            witness.saw(event);
         }
         self.context.apply(event);
         let mut early = Vec::new();

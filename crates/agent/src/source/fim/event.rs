@@ -13,6 +13,7 @@ use std::path::Path;
 use audit::normalize::Names;
 use fim::change::{Access, Action, Cause, Diff, Permission};
 use fim::entry::{Content, Entry};
+use fim::evidence::Mask;
 use fim::policy::{Classes, Severity};
 use fim::{Change, Who};
 use rustix::fs::{major, minor};
@@ -180,7 +181,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn evidence(change: &Change, event: &mut Event) {
-    let words = Classes::NAMES.iter().filter(|(class, _)| classes(change.action).has(*class));
+    // Opened to be written is evidence of a modification, where nobody could look.
+    let written = change.action == Action::Opened && change.mask.has(Mask::CLOSE_WRITE);
+    let all = if written { Classes::MODIFY } else { classes(change.action) };
+    let words = Classes::NAMES.iter().filter(|(class, _)| all.has(*class));
     words.for_each(|(_, word)| event.push_str(field::AUDITNG_FIM_CLASSES, word));
     change.mask.names().for_each(|word| event.push_str(field::AUDITNG_FIM_MASK, word));
     event.push_str(field::AUDITNG_FIM_SOURCE, change.collector.name());

@@ -1,0 +1,124 @@
+//! The way of a finished event to the sink: context, filters, lane.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fim::{Change, Who};
+use schema::loss::Unit;
+use schema::{Event, Timestamp, field};
+
+use super::event;
+use crate::enrich::{Context, user::Users};
+use crate::filter::{self, Chain, Verdict};
+use crate::health::{Counters, Figure, Health};
+use crate::intake::{Refused, Sink, Stop};
+
+/// How late who tells of a process may be: events wait in the kernel's queue until they are read.
+pub(super) const LATE_MS: i64 = 2_000;
+/// How long the sink may take before it is looked whether we are to stop.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+pub(super) struct Out {
+    context: Context,
+    users: Users,
+    filters: Chain,
+    sink: Arc<dyn Sink>,
+    counters: Arc<Counters>,
+    stop: Arc<Stop>,
+    confidence: [Arc<Figure>; 5],
+}
+
+impl Out {
+    pub(super) fn new(context: Context, filters: Chain, sink: Arc<dyn Sink>, health: &Health, stop: Arc<Stop>) -> Self {
+        use fim::who::Confidence::{Ambiguous, Certain, Merged, Strong, Unknown};
+        let share = |confidence: fim::who::Confidence| {
+            health.figure(format!("auditng_fim_events_total{{who=\"{}\"}}", confidence.name()))
+        };
+        Self {
+            context,
+            users: Users::of_host(),
+            filters,
+            sink,
+            counters: health.stage("filter"),
+            stop,
+            confidence: [Unknown, Ambiguous, Merged, Strong, Certain].map(share),
+        }
+    }
+
+    /// A judged change.
+    pub(super) fn change(&mut self, change: &Change, now: Timestamp) {
+        self.confidence[change.who.confidence as usize].add(1);
+        let mut event = event::of(change, &self.users);
+        let inside = change.inside.as_ref();
+        if let Some(inside) = inside
+            && !self.context.apply_container(&inside.container, inside.pid, &mut event)
+            && !inside.container.is_empty()
+        {
+            event.push_str(field::CONTAINER_ID, &inside.container);
+            event.push_str(field::AUDITNG_CONTAINER_SCOPE, "container");
+        }
+        self.enriched(&change.who, &mut event, now);
+    }
+
+    /// Something that this source says of itself.
+    pub(super) fn notice(&mut self, mut event: Event, now: Timestamp) {
+        self.enriched(&Who::default(), &mut event, now);
+    }
+
+    fn enriched(&mut self, who: &Who, event: &mut Event, now: Timestamp) {
+        self.context.apply_as(who, LATE_MS, event);
+        self.deliver(event, now);
+    }
+
+    fn deliver(&mut self, event: &mut Event, now: Timestamp) {
+        self.counters.taken(1);
+        let mut early = Vec::new();
+        match self.filters.judge(event, now, &mut |event| early.push(event)) {
+            Verdict::Pass => self.hand_over(event),
+            Verdict::Filtered => self.counters.filtered(1),
+            Verdict::RateLimited => {
+                self.counters.lost("rate-limit", Unit::Events, 1, event.time().unwrap_or(now));
+            }
+        }
+        self.add(early);
+    }
+
+    /// What is due by now; to be called a few times a second.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        self.users.refresh(now);
+        let mut late = Vec::new();
+        self.context.tick(now, &mut |event| late.push(event));
+        self.filters.tick(now, &mut |event| late.push(event));
+        self.add(late);
+    }
+
+    pub(super) fn finish(&mut self) {
+        let mut held = Vec::new();
+        self.filters.finish(&mut |event| held.push(event));
+        self.add(held);
+    }
+
+    fn add(&mut self, mut events: Vec<Event>) {
+        for event in &mut events {
+            self.counters.taken(1);
+            self.hand_over(event);
+        }
+    }
+
+    fn hand_over(&mut self, event: &mut Event) {
+        let lane = filter::lane(event);
+        let refused = loop {
+            match self.sink.put(event, lane, PATIENCE) {
+                Ok(()) => return self.counters.passed(1),
+                Err(Refused::Full) if !self.stop.is_set() => {}
+                Err(refused) => break refused,
+            }
+        };
+        let reason = match refused {
+            Refused::Full => "full",
+            Refused::TooLarge { .. } => "too-large",
+            Refused::Closed => "closed",
+        };
+        self.counters.lost(reason, Unit::Events, 1, event.time().unwrap_or_default());
+    }
+}
