@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::roots::{self, Reach};
+use super::roots::Reach;
 use super::{AUDIT_KEY, Classes, Policies, Policy, Scope};
 
 /// So many folders are no cause for a warning.
@@ -49,7 +49,7 @@ pub fn text(policies: &Policies, options: &Options<'_>) -> Rules {
     let mut rules = Rules::default();
     let (mut files, mut folders) = (Wanted::new(), Wanted::new());
     for (at, policy) in policies.all().iter().enumerate().filter(|(_, policy)| policy.scope == Scope::Host) {
-        let starts = policies.matched(at).include.iter().filter_map(|pattern| roots::start(pattern, policies.links()));
+        let starts = policies.matched(at).include.iter().filter_map(|pattern| policies.start(pattern));
         let (literal, trees): (Vec<_>, Vec<_>) = starts.partition(|(_, reach)| *reach == Reach::Itself);
         let scanned = |path: PathBuf| (policy.id.clone(), path);
         if policy.append_only {

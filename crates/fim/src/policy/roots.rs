@@ -14,9 +14,9 @@ pub(super) enum Reach {
     Everything,
 }
 
-/// The roots of these patterns. `links` are the symbolic links on their ways.
-pub(super) fn of<'a>(patterns: impl Iterator<Item = &'a Pattern>, links: &[PathBuf]) -> Vec<Root> {
-    let mut starts: Vec<(PathBuf, Reach)> = patterns.filter_map(|pattern| start(pattern, links)).collect();
+/// The roots that hold all of these.
+pub(super) fn of(starts: impl Iterator<Item = (PathBuf, Reach)>) -> Vec<Root> {
+    let mut starts: Vec<(PathBuf, Reach)> = starts.collect();
     starts.sort();
     let mut roots: Vec<(PathBuf, Reach)> = Vec::new();
     for (path, reach) in starts {

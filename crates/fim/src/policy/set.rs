@@ -32,6 +32,8 @@ pub struct Policies {
     links: Vec<PathBuf>,
     /// Certain starts of patterns that were not there.
     absent: Vec<PathBuf>,
+    /// Those that were regular files: nothing is below them, whatever a pattern says.
+    files: Vec<PathBuf>,
     remarks: Vec<Problem>,
     digest: Digest,
 }
@@ -100,6 +102,7 @@ impl Policies {
         let mut links: Vec<_> = starts.iter().filter_map(|(from, to)| first_link(from, to, ground)).collect();
         links.sort();
         links.dedup();
+        let files = starts.iter().map(|(_, to)| to).filter(|to| ground.identify(to).is_some()).cloned().collect();
         let absent =
             starts.iter().map(|(from, _)| from).filter(|from| ground.resolve(from).is_none()).cloned().collect();
         let (list, matched): (Vec<_>, Vec<_>) =
@@ -122,6 +125,7 @@ impl Policies {
             resolved: starts,
             links,
             absent,
+            files,
             remarks: parts.remarks,
             digest: parts.digest.unwrap_or(Digest([0; 32])),
         };
@@ -153,7 +157,8 @@ impl Policies {
     pub fn roots_where(&self, wanted: impl Fn(&Policy) -> bool) -> Vec<Root> {
         let wanted = |policy: &Policy| policy.scope == Scope::Host && wanted(policy);
         let wanted = self.list.iter().zip(&self.matched).filter(|(policy, _)| wanted(policy));
-        let mut roots = roots::of(wanted.flat_map(|(_, matched)| &matched.include), &self.links);
+        let starts = wanted.flat_map(|(_, matched)| &matched.include).filter_map(|pattern| self.start(pattern));
+        let mut roots = roots::of(starts);
         roots.retain(|root| self.interest(&root.path) == Interest::Some || !self.of(&root.path).is_empty());
         roots
     }
@@ -206,10 +211,12 @@ impl Policies {
         &self.remarks
     }
 
-    /// Whether a path of the patterns leads elsewhere than when the policies were made: then they must be made anew.
+    /// Whether a path of the patterns leads elsewhere than when the policies were made, or to a folder where a file was: then they
+    /// must be made anew.
     #[must_use]
     pub fn moved(&self, ground: &dyn Ground) -> bool {
-        self.resolved.iter().any(|(from, to)| resolve(from, ground) != *to)
+        let is_file = |path: &Path| ground.identify(path).is_some();
+        self.resolved.iter().any(|(from, to)| resolve(from, ground) != *to || is_file(to) != self.is_file(to))
     }
 
     /// Symbolic links on the way to what patterns name: when one of them changes, ask [`Policies::moved`].
@@ -221,6 +228,17 @@ impl Policies {
     /// Whether the certain start of a pattern was not there when the policies were made.
     pub(super) fn absent(&self, start: &Path) -> bool {
         self.absent.binary_search_by(|have| (**have).cmp(start)).is_ok()
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file == path)
+    }
+
+    /// Where a pattern begins, and how far it reaches from there; `None`: it leads over a link, and the pattern for where that
+    /// leads is beside it.
+    pub(super) fn start(&self, pattern: &Pattern) -> Option<(PathBuf, roots::Reach)> {
+        let (path, reach) = roots::start(pattern, &self.links)?;
+        Some(if self.is_file(&path) { (path, roots::Reach::Itself) } else { (path, reach) })
     }
 
     pub(super) fn matched(&self, at: usize) -> &Matched {

@@ -259,6 +259,20 @@ fn symbolic_links_on_the_way_are_followed_when_policies_are_made() {
 }
 
 #[test]
+fn a_tree_below_a_file_is_that_file() {
+    let text = "[[fim.policy]]\nid = \"a\"\npaths = [\"/etc/passwd/\", \"/etc/pam.d/\"]\n";
+    let mut ground = Fake::default();
+    ground.ids.insert("/etc/passwd".into(), 1);
+    let policies = Policies::read(&config(text), &ground).unwrap();
+    assert_eq!(roots(&policies), [("/etc/pam.d", true), ("/etc/passwd", false)]);
+    let rules = audit_rules::text(&policies, &audit_rules::Options { machine: "x86_64", chattr: false });
+    assert!(rules.text.contains("-F path=/etc/passwd ") && rules.folders == 1, "{}", rules.text);
+    assert!(!policies.moved(&ground));
+    ground.ids.clear();
+    assert!(policies.moved(&ground));
+}
+
+#[test]
 fn the_digest_is_that_of_the_effective_settings() {
     let digest = |text: &str| read(text).digest();
     let one = digest("[[fim.policy]]\nid = \"a\"\npaths = [\"/a\"]\n[[fim.policy]]\nid = \"b\"\npaths = [\"/b\"]\n");
