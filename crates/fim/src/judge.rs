@@ -15,10 +15,12 @@
 //!
 //! Does not collect, walk folders, know policies' configuration, or write events.
 
+pub mod append;
 mod burst;
 mod case;
 mod editor;
 mod instant;
+mod log;
 mod pending;
 mod recent;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use crate::policy::Policies;
 use crate::seen::Seen;
 use crate::who::Who;
 
+use append::{ByPath, Logs, Rotators};
 pub use burst::{Tree, row};
 pub use verdict::{asks, classes, counts, same_content, same_object, telling, verdict};
 pub use who::merge;
@@ -114,6 +117,8 @@ pub struct Counters {
     pub folded: u64,
     /// Differences that no policy asks for.
     pub unasked: u64,
+    /// Logs that grew, or were moved away as logs are.
+    pub quiet: u64,
     /// Repeated accesses that are counted in the first or in the next.
     pub repeated: u64,
     /// Evidence of a second collector for what was told already.
@@ -132,12 +137,21 @@ pub struct Counters {
 pub type Rows = Box<dyn FnMut(&Change) + Send>;
 
 /// Parts that the judge can do without: each is asked only where a policy wants it.
-#[derive(Default)]
 pub struct Aids {
+    /// Looks into logs of policies with `append_only`; without it they are read whole, and growing is a change.
+    pub logs: Option<Box<dyn Logs + Send>>,
+    /// Knows who moves logs away.
+    pub rotators: Box<dyn Rotators + Send>,
     /// Differences of text files, for policies with `diff`.
     pub texts: Option<Box<dyn Texts + Send>>,
     /// Gets every change, also those that are summarised: rows for the local store.
     pub rows: Option<Rows>,
+}
+
+impl Default for Aids {
+    fn default() -> Self {
+        Self { logs: Some(Box::new(append::Live::default())), rotators: Box::new(ByPath), texts: None, rows: None }
+    }
 }
 
 /// Makes changes of evidence; see the module.
@@ -150,6 +164,7 @@ pub struct Judge {
     moves: VecDeque<(PathBuf, PathBuf)>,
     recent: recent::Recent,
     burst: burst::Bursts,
+    away: log::Away,
     wishes: Vec<Wish>,
     counters: Counters,
 }
@@ -167,6 +182,7 @@ impl Judge {
             moves: VecDeque::new(),
             recent: recent::Recent::default(),
             burst: burst::Bursts::default(),
+            away: log::Away::default(),
             wishes: Vec::new(),
             counters: Counters::default(),
         }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use schema::Timestamp;
 
 use super::Judge;
+use super::append::{Checked, Finding};
 use super::editor::{self, Beside};
 use super::instant::tried;
+use super::log;
 use super::pending::{Case, Part, Place};
 use super::verdict::{asks, same_content, same_object, verdict};
 use super::who::settle;
@@ -32,6 +34,8 @@ pub(super) struct Sight {
     pub(super) now: Now,
     /// Another name of the same object, outside of what is watched, under which it was changed.
     pub(super) link: Option<PathBuf>,
+    /// Of a log: what became of its bytes.
+    pub(super) checked: Option<Checked>,
     settled: bool,
 }
 
@@ -150,8 +154,13 @@ impl Judge {
         let mut changes = std::mem::take(&mut court.out);
         changes.sort_by_key(|(order, _)| *order);
         let names = self.other_names(&court.sights, look, seen);
-        for change in as_one(changes.into_iter().map(|(_, change)| change).collect(), &names) {
-            self.give(change, now, out);
+        for mut change in as_one(changes.into_iter().map(|(_, change)| change).collect(), &names) {
+            let sight = court.sights.iter().find(|sight| sight.place.path == change.path);
+            let checked = sight.and_then(|sight| sight.checked.as_ref());
+            self.contents(&mut change);
+            if !self.hush(&mut change, checked, &case, now) {
+                self.give(change, now, out);
+            }
         }
         if let Some(again) = again {
             self.pending.put_back(again, now, &self.limits);
@@ -165,7 +174,15 @@ impl Judge {
             if policies.is_empty() {
                 self.links(place, look, seen, &mut sights);
                 let now = Now::Unwatched;
-                sights.push(Sight { place: place.clone(), policies, before: None, now, link: None, settled: false });
+                sights.push(Sight {
+                    place: place.clone(),
+                    policies,
+                    before: None,
+                    now,
+                    link: None,
+                    checked: None,
+                    settled: false,
+                });
             } else {
                 sights.push(self.sight(place.clone(), policies, None, look, seen));
             }
@@ -187,13 +204,32 @@ impl Judge {
         self.counters.judged += 1;
         let wanted = Wanted::of(&policies);
         let mut before = seen.get(&place.path);
-        let mut now = self.look(&place.path, &wanted, before.as_ref(), look);
+        let log = self.aids.logs.is_some() && policies.iter().any(|policy| policy.append_only);
+        let (mut now, checked) = match log.then(|| self.log(&place.path, before.as_ref(), look)).flatten() {
+            Some((now, checked)) => (now, checked),
+            None => (self.look(&place.path, &wanted, before.as_ref(), look), None),
+        };
         if let Some(backing) = &place.backing {
             now = self.layer(backing, now, &wanted, before.as_ref(), look);
             before = before.or_else(|| below(backing, &wanted, look));
             same_file(backing, &mut before, &now);
         }
-        Sight { place, policies, before, now, link, settled: false }
+        Sight { place, policies, before, now, link, checked, settled: false }
+    }
+
+    /// A look at a log that reads what is new alone. `None`: it has to be looked at as other files are.
+    fn log(&mut self, path: &Path, last: Option<&Entry>, look: &dyn Look) -> Option<(Now, Option<Checked>)> {
+        let Looked::Entry(mut entry) = look.look(path, &Wanted::metadata(), last) else { return None };
+        if entry.kind != Kind::File {
+            return None;
+        }
+        if let Some(last) = last.filter(|last| last.same_stat(&entry) && last.content == Content::Whole) {
+            (entry.hashes, entry.content) = (last.hashes.clone(), last.content);
+            return Some((Now::There(Box::new(entry)), None));
+        }
+        let checked = self.aids.logs.as_mut()?.check(path, &entry, last)?;
+        (entry.hashes, entry.content) = (checked.hashes.clone(), checked.content);
+        Some((Now::There(Box::new(entry)), Some(checked)))
     }
 
     fn look(&mut self, path: &Path, wanted: &Wanted, last: Option<&Entry>, look: &dyn Look) -> Now {
@@ -422,12 +458,19 @@ impl Judge {
         }
         let both = [before, after].map(|entry| entry.kind == Kind::Directory);
         let other = court.origin(at);
+        let checked = sight.checked.as_ref();
+        let grown = action == Action::Updated && matches!(checked, Some(Checked { finding: Finding::Grew, .. }));
+        let more = (grown && !log::only_longer(before, after)).then(|| court.change(at, Action::AttributesModified));
+        let action = log::action(action, checked);
         let change = Change { old_path: other.filter(|_| action == Action::Replaced), ..court.change(at, action) };
         if action == Action::Replaced && both.contains(&true) {
             // What is below is of another folder.
             self.wish(path, change.old_path.clone(), change.who.clone(), now);
         }
         court.push(at, change);
+        if let Some(more) = more {
+            court.push(at, more);
+        }
     }
 
     /// What differs under one name differs under all: the other names that are known get what is there now. Returns them by object.
@@ -463,7 +506,6 @@ impl Judge {
 
     /// Hands a change on if a policy asks for it.
     fn give(&mut self, mut change: Change, now: Timestamp, out: &mut Vec<Change>) {
-        self.contents(&mut change);
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         change.policies.retain(|policy| asks(policy, change.action, before, after));
         change.change_window = change.policies.iter().find_map(|policy| policy.window(change.time));

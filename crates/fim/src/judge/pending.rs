@@ -405,6 +405,11 @@ impl Case {
         self.renames.iter().fold(of, |at, (from, to)| if from == at { to } else { at })
     }
 
+    /// The name to which the object that had this name was renamed, whatever came after.
+    pub(super) fn fate_of_first<'a>(&'a self, of: &'a Path) -> &'a Path {
+        self.renames.iter().find(|(from, _)| from == of).map_or(of, |(_, to)| to)
+    }
+
     /// Under which name the object that has this name now was at first.
     pub(super) fn origin<'a>(&'a self, of: &'a Path) -> &'a Path {
         let mut at = of;
