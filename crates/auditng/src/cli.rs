@@ -1,6 +1,10 @@
 //! What can be typed. Each command's help ends with examples that work as they stand.
 
+mod fim;
+
 use std::path::PathBuf;
+
+pub(crate) use self::fim::{Fim, FimAction, FimAt, FimBaseline, FimFormat, FimScan, FimStatus, FimVerify};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -31,6 +35,7 @@ pub(crate) enum Command {
     Search(Search),
     Sql(Sql),
     AuditRules(AuditRules),
+    Fim(Fim),
     Doctor(Doctor),
     Completions(Completions),
 }

@@ -2,6 +2,7 @@
 
 mod audit_rules;
 mod doctor;
+mod fim;
 mod replay;
 mod search;
 mod serve;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Search(arguments) => search::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::AuditRules(arguments) => audit_rules::run(&arguments),
+        Command::Fim(arguments) => fim::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
     }

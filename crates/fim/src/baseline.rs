@@ -206,8 +206,17 @@ struct State {
     approved: Option<Generation>,
     /// What the counter outside says for sure.
     counted: Option<Counter>,
+    /// As it is in the transaction under way.
+    tree: Whole,
+    /// As it is committed.
+    committed: Whole,
+}
+
+/// The whole tree in two values.
+#[derive(Clone, Copy, Debug)]
+struct Whole {
     /// Digest of the folder `""`.
-    tree: Option<Digest>,
+    digest: Option<Digest>,
     entries: u64,
 }
 
@@ -303,13 +312,14 @@ impl Baseline {
             return Err(Error::Refused { file, why: verified.problems });
         }
         let seen = meta.seal;
+        let whole = Whole { digest: verified.tree, entries: verified.entries };
         let state = State {
             agent: options.agent.clone().unwrap_or_else(|| seen.agent.clone()),
             policies: options.policies.unwrap_or(seen.policies),
             approved: verified.generations.last().cloned(),
             counted: counter,
-            tree: verified.tree,
-            entries: verified.entries,
+            tree: whole,
+            committed: whole,
             seen,
         };
         let tree = committed.open_table(store::TREE).map_err(|error| refused(&file, error.into()))?;
@@ -344,6 +354,7 @@ impl Baseline {
         self.pending = Pending::default();
         self.open = None;
         self.failure = OnceLock::new();
+        self.state.tree = self.state.committed;
         self.reload();
     }
 
@@ -365,10 +376,10 @@ impl Baseline {
         self.state.approved.as_ref()
     }
 
-    /// Number of entries, as of the last commit.
+    /// Number of entries, as of the last commit or beyond it.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.state.entries
+        self.state.tree.entries
     }
 
     /// The public half of the key, 64 hex digits.

@@ -10,11 +10,11 @@ use super::tree;
 use crate::entry::Digest;
 
 /// A piece ends at latest behind so many bytes, whatever the names are.
-const PIECE: usize = 4096;
+const PIECE: usize = 3700;
 
 /// One in so many names begins a piece, if the piece before has [`LEAST`] bytes.
-const ONE_IN: u32 = 8;
-const LEAST: usize = 1024;
+const ONE_IN: u32 = 4;
+const LEAST: usize = 2700;
 
 const RECORD: u8 = 1;
 const BELOW: u8 = 2;

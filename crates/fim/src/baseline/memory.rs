@@ -166,9 +166,9 @@ impl Baseline {
         let digest = store::propagate(patches, load, store)?;
         let more = tables.into_inner().entries;
         if let Some(digest) = digest {
-            self.state.tree = digest;
+            self.state.tree.digest = digest;
         }
-        self.state.entries = self.state.entries.saturating_add_signed(more);
+        self.state.tree.entries = self.state.tree.entries.saturating_add_signed(more);
         Ok(())
     }
 
@@ -191,6 +191,7 @@ impl Baseline {
         let done = open.commit().map_err(Fault::from);
         self.reload();
         done?;
+        self.state.committed = self.state.tree;
         self.state.seen = seal;
         if generation.is_some() {
             self.state.approved = generation;
@@ -233,9 +234,9 @@ impl Baseline {
             let previous = state.approved.as_ref().map_or(Digest([0; 32]), |last| last.seal.root);
             let root = tree::root(&state.policies, self.approved_digest()?);
             let seal = seal(Layer::Approved, number, sequence, previous, root, reason);
-            generation = Some(Generation { seal, entries: state.entries });
+            generation = Some(Generation { seal, entries: state.tree.entries });
         }
-        let root = tree::root(&state.policies, state.tree);
+        let root = tree::root(&state.policies, state.tree.digest);
         Ok((generation, seal(Layer::Seen, number, sequence + 1, state.seen.root, root, "")))
     }
 
@@ -498,7 +499,7 @@ impl Baseline {
     /// The digest of the approved tree as it is now.
     fn approved_digest(&self) -> Result<Option<Digest>, Fault> {
         let mut patches = store::Patches::new();
-        let Some(open) = &self.open else { return Ok(self.state.tree) };
+        let Some(open) = &self.open else { return Ok(self.state.tree.digest) };
         for row in open.open_table(APPROVED)?.iter()? {
             let (key, record) = row?;
             let Some((folder, name)) = place::of_key(key.value()) else { continue };
@@ -507,7 +508,7 @@ impl Baseline {
             patches.entry(folder.into()).or_default().insert(name.into(), patch);
         }
         let tree = View::Open(open.open_table(TREE)?);
-        check::digest_with(&tree, patches, self.state.tree)
+        check::digest_with(&tree, patches, self.state.tree.digest)
     }
 
     /// Takes from what is kept as approved whatever lies at or below these paths; all of it without any.

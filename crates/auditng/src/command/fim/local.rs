@@ -1,0 +1,168 @@
+//! Requests answered here, without an agent: the baseline is opened, the files are looked at, and nothing but an approval moves
+//! what was seen on, so that the agent tells of every change when it starts.
+
+mod look;
+mod trees;
+
+use std::path::PathBuf;
+
+use fim::Policies;
+use fim::baseline::{Baseline, Error, Opened, Options};
+use fim::change::ScanKind;
+use fim::control::{self, Answer, Request};
+use schema::Timestamp;
+
+use super::place::Place;
+use crate::exit::{Code, Failure};
+
+/// What one request needs.
+struct Local<'a> {
+    place: &'a Place,
+    tell: &'a mut dyn FnMut(Answer),
+    now: Timestamp,
+}
+
+/// How it ends: exit code and one line.
+type Done = Result<(Code, String), Failure>;
+
+pub(super) fn answer(place: &Place, request: &Request, tell: &mut dyn FnMut(Answer)) -> Result<(), Failure> {
+    let mut local = Local { place, tell, now: now() };
+    let (code, message) = match request {
+        Request::Baseline { update, paths, reason } => local.baseline(*update, &named(paths)?, reason)?,
+        Request::Scan { full, policy, paths, rate } => {
+            let kind = if *full { ScanKind::Full } else { ScanKind::Meta };
+            local.scan(kind, policy.as_deref(), &named(paths)?, *rate)?
+        }
+        Request::AsToml | Request::AuditRules => local.text(request)?,
+        other => return local.ask(other),
+    };
+    tell(Answer::Done { code: code as u8, message });
+    Ok(())
+}
+
+fn named(paths: &[String]) -> Result<Vec<PathBuf>, Failure> {
+    control::paths(paths).map_err(|why| Failure::new(Code::Usage, why))
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// What an error of opening means to somebody who is not checking the baseline itself.
+fn not_opened(error: Error) -> Failure {
+    let code = match &error {
+        Error::Locked(_) => Code::Refused,
+        Error::Store(_) => Code::Internal,
+        _ => Code::Input,
+    };
+    let advice = match &error {
+        Error::Missing(_) => "; make one with `auditng fim baseline`, or name another place with --state-dir",
+        Error::Refused { .. } => {
+            "; nothing was compared with it. `auditng fim baseline --update` sets it aside and records everything as it is now"
+        }
+        Error::Locked(_) => "; if that is the agent, it does not answer at its socket there",
+        _ => "",
+    };
+    Failure::new(code, format!("{error}{advice}"))
+}
+
+impl Local<'_> {
+    fn options(&self) -> Options {
+        Options::new(&self.place.folder)
+    }
+
+    fn open(&self) -> Result<Baseline, Failure> {
+        Baseline::open(&self.options()).map_err(not_opened)
+    }
+
+    fn say(&mut self, done: Result<(u8, String), Error>) -> Done {
+        done.map(|(code, message)| (super::code(code), message)).map_err(|error| Failure::new(Code::Input, error))
+    }
+
+    /// Makes a baseline, approves what differs, or says that something does.
+    fn baseline(&mut self, update: bool, paths: &[PathBuf], reason: &str) -> Done {
+        let mut baseline = self.open_or_make(update)?;
+        let first = baseline.approved().is_none();
+        if first && !paths.is_empty() {
+            trees::keep(&mut baseline, paths)?;
+        }
+        let policies = trees::policies(self.place, &baseline)?;
+        trees::readable(&policies)?;
+        baseline.set_policies(trees::digest(&policies, &baseline));
+        let within = if first { &[] } else { paths };
+        let kind = if first { ScanKind::Baseline } else { ScanKind::Full };
+        let scan = look::run(&mut baseline, &policies, kind, within, None, self.now, self.tell)?;
+        if !first && !update {
+            let code = control::finish_scan(&mut baseline, &policies, (&[], None), scan, self.tell);
+            baseline.abandon();
+            let done = code.map(|code| match code {
+                0 => (0, "nothing to do: everything is as it was approved".to_owned()),
+                _ => (code, "it differs; --update approves this".to_owned()),
+            });
+            return self.say(done);
+        }
+        let reason = if reason.is_empty() && first { "first baseline" } else { reason };
+        let kept = baseline.add_scan(&scan);
+        let done = kept.and_then(|()| control::approve(&mut baseline, within, reason, now(), self.tell));
+        self.say(done.map(|message| (0, message)))
+    }
+
+    /// One that fails its check is set aside for `--update`, which is what the operator asked for.
+    fn open_or_make(&mut self, update: bool) -> Result<Baseline, Failure> {
+        let options = self.options();
+        let opened = match Baseline::open(&options) {
+            Err(Error::Missing(_)) => Baseline::create(&options, self.now).map(Opened::Good),
+            Err(Error::Refused { .. }) if update => Baseline::open_or_set_aside(&options, self.now),
+            other => other.map(Opened::Good),
+        };
+        match opened.map_err(not_opened)? {
+            Opened::Good(baseline) => Ok(baseline),
+            Opened::Refused { why, set_aside, fresh } => {
+                let why = why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                let kept = set_aside.map(|path| format!("; it is kept as {}", path.display())).unwrap_or_default();
+                super::print::warn(&format!("the old baseline failed its check: {why}{kept}"));
+                Ok(fresh)
+            }
+        }
+    }
+
+    fn scan(&mut self, kind: ScanKind, policy: Option<&str>, paths: &[PathBuf], rate: Option<u64>) -> Done {
+        let mut baseline = self.open()?;
+        if baseline.approved().is_none() {
+            return Err(not_opened(Error::Missing(self.options().file())));
+        }
+        let policies = trees::policies(self.place, &baseline)?;
+        if let Some(id) = policy.filter(|id| policies.all().iter().all(|policy| &*policy.id != *id)) {
+            return Err(Failure::new(Code::Usage, format!("there is no policy {id}; `auditng fim status` lists them")));
+        }
+        let mut scan = look::run(&mut baseline, &policies, kind, paths, rate, self.now, self.tell)?;
+        let found = control::open(&mut baseline, &policies, paths, policy);
+        baseline.abandon();
+        let done = found.and_then(|found| {
+            scan.differences = found.len() as u64;
+            baseline.add_scan(&scan)?;
+            baseline.seal(now())?;
+            scan.root = Some(baseline.last_seal().root);
+            let code = u8::from(!found.is_empty());
+            found.into_iter().for_each(|one| (self.tell)(Answer::Found(Box::new(one))));
+            (self.tell)(Answer::Scanned(Box::new(scan)));
+            Ok((code, String::new()))
+        });
+        self.say(done)
+    }
+
+    fn text(&mut self, request: &Request) -> Done {
+        let text = trees::text(self.place, request)?;
+        (self.tell)(Answer::Text { text });
+        Ok((Code::Done, String::new()))
+    }
+
+    /// What the baseline alone answers.
+    fn ask(&mut self, request: &Request) -> Result<(), Failure> {
+        let mut baseline = self.open()?;
+        let policies = trees::policies(self.place, &baseline)?;
+        control::answer(request, &mut baseline, &policies, self.tell);
+        Ok(())
+    }
+}
