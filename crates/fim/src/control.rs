@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{answer, approve, baseline_differs, explain, finish_scan, open, status};
+pub use answer::{answer, approve, explain, in_order, open, status};
 pub use found::{Found, Part};
 
 use crate::baseline::{Generation, Problem, Scan, Seal};

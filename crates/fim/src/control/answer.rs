@@ -9,7 +9,7 @@ use schema::Timestamp;
 use super::{Answer, Explained, Found, PolicyStatus, Request, RootStatus, Status, Verification, paths};
 use crate::baseline::{Baseline, Error, Exported, Generation, Problem, Scan};
 use crate::name;
-use crate::policy::{Policies, Policy};
+use crate::policy::{Policies, Policy, Severity};
 use crate::seen::Seen as _;
 
 /// Answers what needs no scan; [`Request::Baseline`] and [`Request::Scan`] are refused here. The last thing told is [`Answer::Done`].
@@ -119,38 +119,16 @@ pub fn open(
     if let Some(policy) = policy {
         found.retain(|one| one.policies.iter().any(|id| id == policy));
     }
-    let rank = |word: &str| crate::config::Severity::ALL.iter().position(|severity| severity.name() == word);
-    found.sort_by(|one, other| {
-        (rank(&other.severity), &one.policies, &one.path).cmp(&(rank(&one.severity), &other.policies, &other.path))
-    });
+    in_order(&mut found);
     Ok(found)
 }
 
-/// Tells what a scan found and did. Exit code 1: something is open.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn finish_scan(
-    baseline: &mut Baseline,
-    policies: &Policies,
-    (within, policy): (&[PathBuf], Option<&str>),
-    mut scan: Scan,
-    tell: &mut dyn FnMut(Answer),
-) -> Result<u8, Error> {
-    let found = open(baseline, policies, within, policy)?;
-    scan.differences = found.len() as u64;
-    let code = u8::from(!found.is_empty());
-    found.into_iter().for_each(|one| tell(Answer::Found(Box::new(one))));
-    tell(Answer::Scanned(Box::new(scan)));
-    Ok(code)
-}
-
-/// Whether anything is open, for `baseline` without `--update`.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn baseline_differs(baseline: &mut Baseline, policies: &Policies) -> Result<bool, Error> {
-    open(baseline, policies, &[], None).map(|found| !found.is_empty())
+/// The severest first, then by policies and path.
+pub fn in_order(found: &mut [Found]) {
+    let rank = |word: &str| Severity::ALL.iter().position(|severity| severity.name() == word);
+    found.sort_by(|one, other| {
+        (rank(&other.severity), &one.policies, &one.path).cmp(&(rank(&one.severity), &other.policies, &other.path))
+    });
 }
 
 /// Approves what was seen at or below these paths and tells the generation.
@@ -247,21 +225,10 @@ pub fn explain(baseline: &mut Baseline, policies: &Policies, path: &Path) -> Res
     }
     Ok(Explained {
         path: name::text(path.as_os_str().as_bytes()),
-        why: why(path, &asking, policies),
+        why: policies.explain(path).to_string(),
         policies: asking.iter().map(|policy| PolicyStatus::of(policy)).collect(),
         seen: seen.and_then(|entry| serde_json::to_value(Exported::of(path, &entry)).ok()),
         deviation,
         names,
     })
-}
-
-fn why(path: &Path, asking: &[std::sync::Arc<Policy>], policies: &Policies) -> String {
-    if !asking.is_empty() {
-        return format!("asked for by {} of {} policies", asking.len(), policies.all().len());
-    }
-    let root = policies.roots().iter().find(|root| path.starts_with(&root.path));
-    root.map_or_else(
-        || "no policy leads here".to_owned(),
-        |root| format!("it lies below {}, and every policy there leaves it out", root.path.display()),
-    )
 }

@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Deviation;
-use crate::change::{Action, Difference};
+use crate::change::{Change, Difference};
 use crate::entry::{Content, Entry};
+use crate::judge::{asks, counts, verdict};
 use crate::name;
-use crate::policy::{Policies, Policy};
+use crate::policy::Policies;
 
 /// One attribute, before and after.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,20 +41,22 @@ pub struct Found {
 }
 
 impl Found {
-    /// The deviation as those policies see it; `None`: none of them asks for it.
+    /// The deviation as those policies see it; `None`: none of them asks for it. A log's policy does not: that it grows and moves away is
+    /// no deviation, and what is one only a scan or the judge can say ([`Found::of_log`]).
     #[must_use]
     pub fn of(deviation: &Deviation, policies: &Policies) -> Option<Self> {
         let (before, after) = (deviation.approved.as_ref(), deviation.seen.as_ref());
         let action = verdict(before, after)?;
         let asking = policies.of(&deviation.path);
-        let asking: Vec<_> = asking.iter().filter(|policy| asks(policy, action, before, after)).collect();
+        let asking = asking.iter().filter(|policy| !policy.append_only && asks(policy, action, before, after));
+        let asking: Vec<_> = asking.collect();
         let severity = asking.iter().map(|policy| policy.severity).max()?;
-        let changed = match (before, after) {
-            (Some(before), Some(after)) => before.differences(after),
-            _ => Vec::new(),
-        };
         let lost = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.content == Content::Unreadable);
         let unreadable = lost(after) && !lost(before);
+        let mut changed = differences(before, after);
+        if let Some(after) = after {
+            changed.retain(|one| asking.iter().any(|policy| counts(policy.attributes, after.kind, one)));
+        }
         Some(Self {
             path: name::text(deviation.path.as_os_str().as_bytes()),
             action: if unreadable { "unreadable" } else { action.name() }.to_owned(),
@@ -63,43 +66,40 @@ impl Found {
             error: unreadable.then(|| "it cannot be read any more".to_owned()),
         })
     }
+
+    /// What a scan tells of a log: `None` where it is no log, or what happened to it is what happens to logs.
+    #[must_use]
+    pub fn of_log(change: &Change) -> Option<Self> {
+        if change.provenance.is_some() || !change.policies.iter().any(|policy| policy.append_only) {
+            return None;
+        }
+        let asking: Vec<_> = change.policies.iter().filter(|policy| policy.append_only).collect();
+        let mut changed: Vec<Part> =
+            differences(change.before.as_ref(), change.after.as_ref()).into_iter().map(Part::from).collect();
+        if let Some(offset) = change.offset {
+            let at = Some(offset.to_string());
+            changed.insert(0, Part { attribute: "offset".to_owned(), before: None, after: at });
+        }
+        Some(Self {
+            path: name::text(change.path.as_os_str().as_bytes()),
+            action: change.action.name().to_owned(),
+            severity: asking.iter().map(|policy| policy.severity).max().unwrap_or_default().name().to_owned(),
+            policies: asking.into_iter().map(|policy| policy.id.to_string()).collect(),
+            changed,
+            error: None,
+        })
+    }
+}
+
+fn differences(before: Option<&Entry>, after: Option<&Entry>) -> Vec<Difference> {
+    match (before, after) {
+        (Some(before), Some(after)) => before.differences(after),
+        _ => Vec::new(),
+    }
 }
 
 impl From<Difference> for Part {
     fn from(Difference { attribute, before, after }: Difference) -> Self {
         Self { attribute, before, after }
     }
-}
-
-fn verdict(before: Option<&Entry>, after: Option<&Entry>) -> Option<Action> {
-    match (before, after) {
-        (None, None) => None,
-        (None, Some(_)) => Some(Action::Created),
-        (Some(_), None) => Some(Action::Deleted),
-        (Some(before), Some(after)) if before.id.inode != after.id.inode => Some(Action::Replaced),
-        (Some(before), Some(after)) if before.hashes != after.hashes || before.target != after.target => {
-            Some(Action::Updated)
-        }
-        (Some(before), Some(after)) => {
-            before.differences(after).iter().any(|one| telling(after, one)).then_some(Action::AttributesModified)
-        }
-    }
-}
-
-fn telling(after: &Entry, difference: &Difference) -> bool {
-    match &*difference.attribute {
-        "ctime" | "btime" | "device" => false,
-        "size" | "mtime" | "nlink" => after.kind != crate::entry::Kind::Directory,
-        _ => true,
-    }
-}
-
-fn asks(policy: &Policy, action: Action, _before: Option<&Entry>, _after: Option<&Entry>) -> bool {
-    use crate::policy::Classes;
-    policy.classes.has(match action {
-        Action::Created => Classes::CREATE.with(Classes::MOVE),
-        Action::Deleted => Classes::DELETE.with(Classes::MOVE),
-        Action::AttributesModified => Classes::ATTRIB,
-        _ => Classes::MODIFY,
-    })
 }

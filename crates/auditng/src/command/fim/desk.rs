@@ -14,8 +14,6 @@ use crate::exit::{Code, Failure};
 pub(super) struct Done {
     pub(super) code: u8,
     pub(super) message: String,
-    /// An agent answered.
-    pub(super) agent: bool,
 }
 
 /// Asks, hands on every answer but progress and the last, and gives back that.
@@ -23,7 +21,7 @@ pub(super) fn ask(place: &Place, request: &Request, tell: &mut dyn FnMut(Answer)
     match UnixStream::connect(place.folder.join(SOCKET)) {
         Ok(agent) => ask_agent(agent, request, tell),
         Err(_) => {
-            let mut done = Done { code: Code::Internal as u8, message: String::new(), agent: false };
+            let mut done = Done { code: Code::Internal as u8, message: String::new() };
             let mut progress = Progress::start();
             local::answer(place, request, &mut |answer| take(answer, &mut progress, &mut done, tell))?;
             progress.end();
@@ -46,7 +44,7 @@ fn ask_agent(mut agent: UnixStream, request: &Request, tell: &mut dyn FnMut(Answ
     line.push(b'\n');
     agent.write_all(&line).map_err(|error| lost(error.to_string()))?;
     let mut answers = BufReader::new(agent);
-    let mut done = Done { code: Code::Internal as u8, message: String::new(), agent: true };
+    let mut done = Done { code: Code::Internal as u8, message: String::new() };
     let mut progress = Progress::start();
     loop {
         line.clear();

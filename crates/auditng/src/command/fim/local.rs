@@ -6,10 +6,10 @@ mod trees;
 
 use std::path::PathBuf;
 
-use fim::Policies;
-use fim::baseline::{Baseline, Error, Opened, Options};
+use fim::baseline::{Baseline, Error, Opened, Options, Scan};
 use fim::change::ScanKind;
-use fim::control::{self, Answer, Request};
+use fim::control::{self, Answer, Found, Request};
+use look::Order;
 use schema::Timestamp;
 
 use super::place::Place;
@@ -67,6 +67,11 @@ fn not_opened(error: Error) -> Failure {
     Failure::new(code, format!("{error}{advice}"))
 }
 
+/// What could not be read or written after opening.
+fn said(done: Result<(u8, String), Error>) -> Done {
+    done.map(|(code, message)| (super::code(code), message)).map_err(|error| Failure::new(Code::Input, error))
+}
+
 impl Local<'_> {
     fn options(&self) -> Options {
         Options::new(&self.place.folder)
@@ -74,10 +79,6 @@ impl Local<'_> {
 
     fn open(&self) -> Result<Baseline, Failure> {
         Baseline::open(&self.options()).map_err(not_opened)
-    }
-
-    fn say(&mut self, done: Result<(u8, String), Error>) -> Done {
-        done.map(|(code, message)| (super::code(code), message)).map_err(|error| Failure::new(Code::Input, error))
     }
 
     /// Makes a baseline, approves what differs, or says that something does.
@@ -89,23 +90,35 @@ impl Local<'_> {
         }
         let policies = trees::policies(self.place, &baseline)?;
         trees::readable(&policies)?;
-        baseline.set_policies(trees::digest(&policies, &baseline));
+        baseline.set_policies(policies.digest());
         let within = if first { &[] } else { paths };
         let kind = if first { ScanKind::Baseline } else { ScanKind::Full };
-        let scan = look::run(&mut baseline, &policies, kind, within, None, self.now, self.tell)?;
-        if !first && !update {
-            let code = control::finish_scan(&mut baseline, &policies, (&[], None), scan, self.tell);
-            baseline.abandon();
-            let done = code.map(|code| match code {
-                0 => (0, "nothing to do: everything is as it was approved".to_owned()),
-                _ => (code, "it differs; --update approves this".to_owned()),
-            });
-            return self.say(done);
+        let order = Order { kind, within, policy: None, rate: None, threads: self.place.config.scan.threads };
+        let (mut scan, logs) = look::run(&mut baseline, &policies, &order, self.now, self.tell)?;
+        if first || update {
+            let reason = if reason.is_empty() && first { "first baseline" } else { reason };
+            let kept = baseline.add_scan(&scan);
+            let done = kept.and_then(|()| control::approve(&mut baseline, within, reason, now(), self.tell));
+            return said(done.map(|message| (0, message)));
         }
-        let reason = if reason.is_empty() && first { "first baseline" } else { reason };
-        let kept = baseline.add_scan(&scan);
-        let done = kept.and_then(|()| control::approve(&mut baseline, within, reason, now(), self.tell));
-        self.say(done.map(|message| (0, message)))
+        let found = control::open(&mut baseline, &policies, &[], None);
+        baseline.abandon();
+        let done = found.map(|found| match self.found(&mut scan, found, logs) {
+            0 => (0, "nothing to do: everything is as it was approved".to_owned()),
+            code => (code, "it differs; --update approves this".to_owned()),
+        });
+        (self.tell)(Answer::Scanned(Box::new(scan)));
+        said(done)
+    }
+
+    /// Tells what was found, logs too. 1: something was.
+    fn found(&mut self, scan: &mut Scan, mut found: Vec<Found>, logs: Vec<Found>) -> u8 {
+        found.extend(logs);
+        control::in_order(&mut found);
+        scan.differences = found.len() as u64;
+        let code = u8::from(!found.is_empty());
+        found.into_iter().for_each(|one| (self.tell)(Answer::Found(Box::new(one))));
+        code
     }
 
     /// One that fails its check is set aside for `--update`, which is what the operator asked for.
@@ -136,20 +149,19 @@ impl Local<'_> {
         if let Some(id) = policy.filter(|id| policies.all().iter().all(|policy| &*policy.id != *id)) {
             return Err(Failure::new(Code::Usage, format!("there is no policy {id}; `auditng fim status` lists them")));
         }
-        let mut scan = look::run(&mut baseline, &policies, kind, paths, rate, self.now, self.tell)?;
+        let order = Order { kind, within: paths, policy, rate, threads: self.place.config.scan.threads };
+        let (mut scan, logs) = look::run(&mut baseline, &policies, &order, self.now, self.tell)?;
         let found = control::open(&mut baseline, &policies, paths, policy);
         baseline.abandon();
         let done = found.and_then(|found| {
-            scan.differences = found.len() as u64;
+            let code = self.found(&mut scan, found, logs);
             baseline.add_scan(&scan)?;
             baseline.seal(now())?;
             scan.root = Some(baseline.last_seal().root);
-            let code = u8::from(!found.is_empty());
-            found.into_iter().for_each(|one| (self.tell)(Answer::Found(Box::new(one))));
             (self.tell)(Answer::Scanned(Box::new(scan)));
             Ok((code, String::new()))
         });
-        self.say(done)
+        said(done)
     }
 
     fn text(&mut self, request: &Request) -> Done {

@@ -252,7 +252,7 @@ fn policy(one: &PolicyStatus) -> Vec<String> {
 }
 
 fn explained(explained: &Explained) -> String {
-    let mut text = format!("{}: {}\n", visible(&explained.path), visible(&explained.why));
+    let mut text: String = explained.why.lines().map(|line| format!("{}\n", visible(line))).collect();
     if !explained.policies.is_empty() {
         let rows: Vec<Vec<String>> = explained.policies.iter().map(policy).collect();
         text.push_str(&table(&headings(&["POLICY", "SEVERITY", "EVENTS", "TAGS"]), &rows));

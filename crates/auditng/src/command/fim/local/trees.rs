@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use fim::Policies;
 use fim::baseline::Baseline;
+use fim::config::{self, Config};
 use fim::control::Request;
-use fim::entry::Digest;
-use fim::policy::Classes;
-use fim::{Policies, Policy};
-use sha2::Digest as _;
+use fim::policy::{self, Live};
 
 use crate::command::fim::place::Place;
+use crate::command::fim::print::warn;
 use crate::exit::{Code, Failure};
 
 /// Under this name the baseline keeps the trees, with a zero byte behind each.
@@ -42,21 +42,40 @@ pub(super) fn policies(place: &Place, baseline: &Baseline) -> Result<Policies, F
     if place.named || trees.is_empty() {
         return configured(place);
     }
-    let of = |tree: PathBuf| {
-        let id = fim::name::text(tree.as_os_str().as_bytes()).into();
-        (tree, Policy { id, classes: Classes::CHANGES, ..Policy::default() })
+    let policy = |(at, tree): (usize, &PathBuf)| config::Policy {
+        id: format!("tree-{}", at + 1),
+        paths: vec![format!("{}{}", pattern(tree), if tree.is_dir() { "/" } else { "" })],
+        hash: Some(place.config.hash.clone()),
+        ..config::Policy::default()
     };
-    Ok(Policies::of_trees(trees.into_iter().map(of)))
+    let exclude = vec![format!("{}/", pattern(&place.folder))];
+    let config = Config {
+        use_defaults: false,
+        exclude,
+        policy: trees.iter().enumerate().map(policy).collect(),
+        ..Config::default()
+    };
+    read(&config)
 }
 
-fn configured(_place: &Place) -> Result<Policies, Failure> {
-    Ok(Policies::default())
+/// A pattern that stands for this path alone.
+fn pattern(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.+,=@%~".contains(&byte);
+    let spell = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02X}") };
+    path.as_os_str().as_bytes().iter().map(spell).collect()
 }
 
-/// Digest of what applies.
-pub(super) fn digest(_policies: &Policies, baseline: &Baseline) -> Digest {
-    let trees = baseline.note(NOTE).unwrap_or_default();
-    Digest(sha2::Sha256::digest(trees).into())
+fn read(config: &Config) -> Result<Policies, Failure> {
+    Policies::read(config, &Live::host())
+        .map_err(|problems| Failure::new(Code::Usage, format!("the settings of [fim] have errors:\n{problems}")))
+}
+
+fn configured(place: &Place) -> Result<Policies, Failure> {
+    let policies = read(&place.config)?;
+    for remark in policies.remarks() {
+        warn(&remark.to_string());
+    }
+    Ok(policies)
 }
 
 /// A root that is there and cannot be read is said before anything is recorded.
@@ -78,7 +97,17 @@ fn open(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The policies as text.
-pub(super) fn text(_place: &Place, _request: &Request) -> Result<String, Failure> {
-    Err(Failure::new(Code::Internal, "the policies cannot be printed yet"))
+/// The policies as text: as one would write them, or as audit rules with remarks beside.
+pub(super) fn text(place: &Place, request: &Request) -> Result<String, Failure> {
+    let policies = configured(place)?;
+    if *request == Request::AsToml {
+        let written: Vec<_> = policies.all().iter().map(|policy| policy.written.clone()).collect();
+        return Ok(policy::toml::text(&written, &place.config.exclude));
+    }
+    let uname = rustix::system::uname();
+    let machine = uname.machine().to_string_lossy();
+    let options = policy::audit_rules::Options { machine: &machine, chattr: place.config.audit_chattr };
+    let rules = policy::audit_rules::text(&policies, &options);
+    rules.warnings.iter().for_each(|warning| warn(warning));
+    Ok(rules.text)
 }
