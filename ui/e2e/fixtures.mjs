@@ -115,3 +115,81 @@ export function losses() {
     ],
   };
 }
+
+/** Names that want to be more than names. */
+const HOSTILE = [
+  '/etc/two\nlines.conf', '/etc/\u001b[31mred', '/etc/<img src=x onerror="globalThis.pwned=1">', '/etc/<script>globalThis.pwned=1</script>',
+  '/etc/gpj.\u202eexe', '/etc/"quotes" AND *:* OR \\', "/etc/'; DROP TABLE baselines; --", '/etc/\\xff\\xfe', `/etc/${'n'.repeat(250)}`,
+];
+
+/**
+ * 1,200 changes on three hosts in the last hours: edits with a difference, a package's files, changes in containers; a file
+ * that was created while nobody watched; and what the hosts tell of their baselines, scans and coverage.
+ */
+export function changes() {
+  const run = Date.now().toString(36);
+  const host = `files-${run}`;
+  const begin = Date.now() - 6 * 3_600_000;
+  const random = ((seed) => () => ((seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) / 2_147_483_648))(7);
+  const policies = [['etc', 'medium', 47, '/etc'], ['identity', 'critical', 99, '/etc/pam.d'], ['system-binaries', 'high', 73, '/usr/bin'], ['web', 'low', 21, '/srv/www']];
+  const agent = (n) => `fe00${run.slice(-6).replaceAll(/[^0-9a-f]/g, '0').padStart(6, '0')}0${n}`;
+  const list = [];
+  const tell = (n, at, action, path, [policy, word, number], more = {}) => {
+    const { fim, ...rest } = more;
+    list.push({
+      '@timestamp': new Date(at).toISOString(), host: { name: `${host}-${n}` }, agent: { id: agent(n) },
+      event: { action: [action], category: ['file'], type: [action === 'created' ? 'creation' : action === 'deleted' ? 'deletion' : 'change'], outcome: 'success', severity: number },
+      file: { path, name: path.split('/').pop() }, tags: ['pci-dss-4.0:11.5.2'],
+      user: { id: '1000', name: 'ada' }, process: { executable: '/usr/bin/vim', name: 'vim', pid: 4000 + (list.length % 900), entity_id: `${run}/vim${list.length % 900}` },
+      auditng: { fim: { policy: [policy], severity: word, source: 'fanotify', cause: 'event', verified: true, count: 1, who: { confidence: 'certain', source: 'pidfd' }, ...fim } },
+      ...rest,
+    });
+  };
+  const ssh = ['ssh', 'high', 73];
+  tell(0, begin, 'created', '/etc/ssh/sshd_config', ssh, {
+    user: undefined, process: undefined,
+    fim: { cause: 'while-down', source: 'scan', window_start: new Date(begin - 7_200_000).toISOString(), window_end: new Date(begin).toISOString(), who: { confidence: 'unknown', source: 'none', reason: 'found_by_scan' } },
+  });
+  let critical = 0;
+  let packaged = 0;
+  for (let n = 0; n < 1190; n++) {
+    const policy = policies[Math.floor(random() * 4)];
+    const action = ['updated', 'replaced', 'created', 'deleted', 'attributes_modified'][Math.floor(random() * 5)];
+    const fromPackage = action === 'replaced' && random() < 0.6;
+    const inside = !fromPackage && random() < 0.25;
+    const word = fromPackage ? ['informational', 0] : [policy[1], policy[2]];
+    if (word[0] === 'critical') critical += 1;
+    if (fromPackage) packaged += 1;
+    const image = `registry.example/shop-${n % 3}`;
+    tell(n % 3, begin + n * 17_000, action, `${policy[3]}/file-${Math.floor(random() * random() * 200)}.conf`, [policy[0], ...word], {
+      fim: {
+        changed: action === 'attributes_modified' ? ['mode'] : ['sha256', 'size'],
+        before: action === 'attributes_modified' ? { mode: '0644' } : { sha256: 'a'.repeat(64), size: '120' }, after: action === 'attributes_modified' ? { mode: '0666' } : { sha256: 'b'.repeat(64), size: '144' },
+        ...(fromPackage && { provenance: { by: 'dpkg', packages: [`package-${n % 7}`], versions: ['1.2-3'] } }),
+        ...(action === 'replaced' && { diff_reason: 'binary' }),
+      },
+      ...(inside && { container: { id: `${run}${n % 5}`.padEnd(64, '0'), name: `shop-${n % 5}-${run}`, runtime: 'containerd', image: { name: image, tag: ['4.2'] } } }),
+    });
+  }
+  tell(0, begin + 5.9 * 3_600_000, 'updated', '/etc/ssh/sshd_config', ssh, {
+    fim: {
+      changed: ['sha256', 'size', 'mode'], before: { sha256: 'c'.repeat(64), size: '3204', mode: '0600' }, after: { sha256: 'd'.repeat(64), size: '3231', mode: '0644' },
+      diff: '--- /etc/ssh/sshd_config\n+++ /etc/ssh/sshd_config\n@@ -31,5 +31,6 @@\n # Authentication\n LoginGraceTime 2m\n-PermitRootLogin no\n+PermitRootLogin yes\n+AuthToken <redacted 1>\n Subsystem sftp internal-sftp\n',
+    },
+  });
+  for (const path of HOSTILE) tell('hostile', Date.now() - 60_000, 'created', path, ['etc', 'medium', 47]);
+  const notice = (n, ago, action, fim, more = {}) => ({
+    '@timestamp': new Date(Date.now() - ago).toISOString(), host: { name: `${host}-${n}` }, agent: { id: agent(n) }, event: { action: [action], kind: 'state', outcome: 'success' }, auditng: { fim }, ...more,
+  });
+  const root = (letter) => letter.repeat(64);
+  const generation = (n, ago, number, at, before) => notice(n, ago, 'fim-baseline', { generation: number, baseline: { root: root(at), ...(before && { previous: root(before) }), key: root('e'), signature: 'f'.repeat(128), policies: root('9') }, reason: number === 1 ? 'first baseline' : 'deploy 4.2 approved by ada' });
+  const scanned = (n, ago, kind) => notice(n, ago, 'fim-scan', { generation: 1, baseline: { root: root('a') }, scan: { kind, entries: 137_702, bytes: 6_880_000_000, differences: 3, skipped: 12, unreadable: 0 } });
+  return {
+    run, host, changes: list, critical, packaged, hostile: HOSTILE,
+    notices: [
+      generation(0, 3_000_000, 1, 'a'), generation(0, 2_000_000, 2, 'b', 'a'), generation(0, 1_000_000, 3, 'c', 'b'), generation(0, 500_000, 2, 'b', 'a'), generation(1, 900_000_000, 1, 'a'), generation(2, 3_000_000, 1, 'a'),
+      scanned(0, 600_000, 'meta'), scanned(0, 7_200_000, 'full'), scanned(1, 9 * 86_400_000, 'meta'), scanned(2, 60_000, 'meta'),
+      notice(2, 50_000, 'fim-coverage', { root: '/mnt/archive', source: 'scan-only', reason: 'FUSE raises no events for other hosts’ writes' }),
+    ],
+  };
+}

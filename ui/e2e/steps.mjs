@@ -4,61 +4,14 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ask, axe, bar, check, goto, refreshUntilRows, rows, settled, state, total } from './acts.mjs';
 import { runContainer } from './container.mjs';
+import { fileSteps } from './files.mjs';
 import { family, losses, send, shop } from './fixtures.mjs';
-
-const SERIOUS = new Set(['serious', 'critical']);
-
-function check(condition, text) {
-  if (!condition) throw new Error(text);
-}
-
-const bar = (page) => page.getByRole('combobox', { name: 'Query' });
-const rows = (page) => page.locator('[role=grid] .row');
-const total = (page) => page.locator('.status strong');
-const state = (page) => new URL(page.url()).searchParams;
-
-async function settled(page) {
-  await page.waitForFunction(() => {
-    const middle = document.querySelector('.middle');
-    return middle !== null && middle.getAttribute('aria-busy') === 'false' && document.querySelector('.status strong') !== null;
-  });
-}
-
-async function goto({ page, server }, path) {
-  await page.goto(server.origin + path);
-  await settled(page);
-}
-
-async function ask(page, query) {
-  await bar(page).fill(query);
-  await bar(page).press('Enter');
-  await page.waitForFunction((wanted) => (new URL(location.href).searchParams.get('q') ?? '') === wanted, query);
-  await settled(page);
-}
-
-/** Events become searchable within two seconds: asks again until they are. */
-async function refreshUntilRows(page, wanted) {
-  const enough = (least) => {
-    if (document.querySelectorAll('[role=grid] .row').length >= least) return true;
-    document.querySelector('button[title^=Refresh]').click();
-    return false;
-  };
-  await page.waitForFunction(enough, wanted, { timeout: 30_000, polling: 500 });
-}
-
-async function axe(world, where, page = world.page) {
-  // Through the debugger, not as a script element: the policy of the page stays in force.
-  await page.evaluate(world.axeSource);
-  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  const serious = result.violations.filter((violation) => SERIOUS.has(violation.impact));
-  const text = serious.map((violation) => `${violation.id}: ${violation.help}\n${violation.nodes.slice(0, 3).map((node) => `    ${node.html.slice(0, 200)}\n    ${node.failureSummary}`).join('\n')}`);
-  check(serious.length === 0, `axe in ${where}:\n${text.join('\n')}`);
-}
 
 export const steps = {
   async 'refuses without a login'({ context, server }) {
-    for (const path of ['/api/me', '/api/fields', '/api/agents', '/api/health', '/api/saved', '/api/tail', '/api/export', '/api/events/x', '/api/processes/x/tree', '/api/containers', '/api/containers/x', '/api/loss']) {
+    for (const path of ['/api/me', '/api/fields', '/api/agents', '/api/health', '/api/saved', '/api/tail', '/api/export', '/api/events/x', '/api/processes/x/tree', '/api/containers', '/api/containers/x', '/api/loss', '/api/v1/fim/changes', '/api/v1/fim/file?path=x', '/api/v1/fim/coverage', '/api/v1/fim/baselines', '/api/v1/fim/baselines/x']) {
       const answer = await context.request.get(server.origin + path);
       check(answer.status() === 401, `${path} answered ${answer.status()} without a login`);
     }
@@ -482,6 +435,8 @@ export const steps = {
     await liveContainer(world);
   },
 
+  ...fileSteps,
+
   async 'what is lost'(world) {
     if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock does not list holes');
     const { page, server } = world;
@@ -539,7 +494,7 @@ export const steps = {
       const page = await other.newPage();
       page.on('console', (message) => message.type() === 'error' && complaints.push(`console (${name}): ${message.text()}`));
       const views = [['search', '/ui/search?from=*'], ['tail', '/ui/tail'], ['health', '/ui/health']];
-      if (server.kind !== 'mock') views.push(['lost', '/ui/lost?from=now-1h'], ['containers', '/ui/containers?from=*']);
+      if (server.kind !== 'mock') views.push(['lost', '/ui/lost?from=now-1h'], ['containers', '/ui/containers?from=*'], ['files', '/ui/files?from=now-24h'], ['files-trust', '/ui/files?from=now-24h&part=trust']);
       if (world.entity) views.push(['process', `/ui/process?entity=${encodeURIComponent(world.entity)}`]);
       for (const [view, path] of views) {
         await page.goto(server.origin + path);
@@ -549,6 +504,8 @@ export const steps = {
         if (view === 'health') await page.getByRole('heading', { name: 'Windows of the store' }).waitFor();
         if (view === 'lost') await page.locator('.partly').waitFor();
         if (view === 'containers') await page.locator('tbody tr').first().waitFor();
+        if (view === 'files') await page.locator('[role=grid] .row').first().waitFor();
+        if (view === 'files-trust') await page.getByRole('heading', { name: /^Coverage holes/ }).waitFor();
         if (view === 'process') await treeLine(page, 'make').waitFor();
         await world.shot(`${view}-${name}`, page);
         const clipped = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1);

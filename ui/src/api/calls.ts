@@ -1,7 +1,7 @@
 /** The calls of docs/api.md that the page makes, each by its name. */
 import { get, send, withQuery } from './client';
 import type {
-  Agent, ContainerFacts, ContainerList, EventAnswer, FieldInfo, Health, Loss, ProcessTree, Saved, SearchAnswer, SearchRequest, SessionInfo,
+  Agent, ContainerFacts, ContainerList, EventAnswer, FieldInfo, FimChain, FimChanges, FimCoverage, FimFile, Health, Loss, ProcessTree, Saved, SearchAnswer, SearchRequest, SessionInfo,
   StoreWindow, TokenInfo, UserInfo, ValueCount,
 } from './types';
 
@@ -37,6 +37,21 @@ export const containers = (parameters: Record<string, string | number | undefine
 
 export const container = (id: string, signal?: AbortSignal): Promise<ContainerFacts> =>
   get(`/api/containers/${encodeURIComponent(id)}`, signal);
+
+export const fimChanges = (parameters: Record<string, string | number | undefined>, signal?: AbortSignal): Promise<FimChanges> =>
+  get(withQuery('/api/v1/fim/changes', parameters), signal);
+
+export const fimFile = (path: string, host: string, signal?: AbortSignal): Promise<FimFile> =>
+  get(withQuery('/api/v1/fim/file', { path, host, size: 50 }), signal);
+
+export const fimCoverage = (from?: Instant, to?: Instant, signal?: AbortSignal): Promise<FimCoverage> =>
+  get(withQuery('/api/v1/fim/coverage', { from, to, allow_partial: 'true' }), signal);
+
+export const fimChain = (agent: string, signal?: AbortSignal): Promise<FimChain> =>
+  get(`/api/v1/fim/baselines/${encodeURIComponent(agent)}?size=50`, signal);
+
+export const fimAccept = (agent: string, reason: string): Promise<unknown> =>
+  send('POST', `/api/v1/fim/baselines/${encodeURIComponent(agent)}/accept`, { reason });
 
 export const saved = (): Promise<Saved[]> => get('/api/saved');
 export const save = (search: Saved): Promise<void> => send('PUT', `/api/saved/${encodeURIComponent(search.name)}`, search);

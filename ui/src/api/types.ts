@@ -348,3 +348,123 @@ export interface TokenInfo {
   expires?: string | null;
   last_used?: string | null;
 }
+
+export interface FimChoice {
+  value: string;
+  count: number;
+}
+
+export interface FimGroup {
+  key: string;
+  changes: number;
+  unexpected: number;
+  severities: Record<string, number>;
+  actions: Record<string, number>;
+  hosts: string[];
+  host_count: number;
+  policies: string[];
+  files: number;
+  versions: string[];
+  name: string | null;
+  image: string | null;
+  first: string | null;
+  last: string | null;
+  newest: { id: string; action: string | null; path: string | null; user: string | null; executable: string | null; confidence: string | null } | null;
+}
+
+export interface FimChanges extends Complete {
+  now: string;
+  by: string;
+  rows: FimGroup[];
+  total: number;
+  left_out_changes: number;
+  changes: number;
+  unexpected: number;
+  hosts: FimChoice[];
+  policies: FimChoice[];
+  severities: FimChoice[];
+  actions: FimChoice[];
+  confidences: FimChoice[];
+  parsed: string | null;
+  from_ms: number | null;
+  to_ms: number | null;
+}
+
+export interface FimFile extends Complete {
+  path: string;
+  total: number;
+  hits: EventAnswer[];
+}
+
+export type Standing = 'ok' | 'gap' | 'rolled-back' | 'forked' | 'key-changed' | 'accepted';
+
+export interface Generation {
+  agent: string;
+  host: string;
+  generation: number;
+  root: string;
+  previous: string;
+  key: string;
+  signature: string;
+  policies: string;
+  reason: string;
+  time: string;
+  seen: string;
+  standing: Standing;
+  alert: boolean;
+  event: string;
+}
+
+export interface FimScan {
+  kind: string | null;
+  start: string | null;
+  end: string | null;
+  entries: number | null;
+  bytes: number | null;
+  differences: number | null;
+  unreadable: number | null;
+  skipped: number | null;
+  generation: number | null;
+  root: string | null;
+  broken: boolean;
+  why: string | null;
+  event: string;
+}
+
+export interface FimHost {
+  host: string;
+  baseline: Generation | null;
+  scans: FimScan[];
+  open: number;
+  severe: number;
+}
+
+export interface FimHole {
+  event: string;
+  time: string | null;
+  host: string | null;
+  action: string | null;
+  root: string | null;
+  reason: string | null;
+  source: string | null;
+  message: string | null;
+  lost: number | null;
+  from: string | null;
+  to: string | null;
+  times: number;
+}
+
+export interface FimCoverage extends Complete {
+  now: string;
+  hosts: FimHost[];
+  left_out_hosts: number;
+  agents: number;
+  holes: FimHole[];
+  hole_count: number;
+}
+
+export interface FimChain {
+  agent: string;
+  standing: Standing;
+  chain: Generation[];
+}

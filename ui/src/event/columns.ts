@@ -17,6 +17,7 @@ const DEFAULTS = ['event.action', 'user.name', 'process.name', 'host.name', SUMM
 
 const USUAL: Record<string, number> = {
   'event.action': 168, 'user.name': 100, 'process.name': 118, 'host.name': 110, 'event.outcome': 84, 'process.pid': 72,
+  'auditng.fim.severity': 106, 'file.path': 300, 'auditng.fim.policy': 120, 'auditng.fim.who.confidence': 90, 'process.executable': 150,
   [SUMMARY]: 280,
 };
 

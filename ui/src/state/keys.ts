@@ -41,7 +41,7 @@ function isControl(target: EventTarget | null): boolean {
 export const HELP: { group: string; keys: [string, string][] }[] = [
   {
     group: 'Anywhere',
-    keys: [['/', 'query bar'], ['t', 'live tail or search'], ['n', 'containers'], ['l', 'what is lost'], ['h', 'agents and health'], ['?', 'this list'], ['Esc', 'close']],
+    keys: [['/', 'query bar'], ['t', 'live tail or search'], ['i', 'file integrity'], ['n', 'containers'], ['l', 'what is lost'], ['h', 'agents and health'], ['?', 'this list'], ['Esc', 'close']],
   },
   {
     group: 'Events',
@@ -51,6 +51,7 @@ export const HELP: { group: string; keys: [string, string][] }[] = [
     group: 'Time',
     keys: [['[', 'earlier'], [']', 'later'], ['-', 'wider'], ['=', 'closer'], ['.', 'refresh']],
   },
+  { group: 'File integrity', keys: [['g', 'next grouping'], ['u', 'only unexplained'], ['b', 'baselines and coverage']] },
   { group: 'Live tail', keys: [['p', 'pause or resume']] },
   { group: 'Process tree', keys: [['← →', 'close, open'], ['↑ ↓', 'move'], ['Enter', 'open, close, show more']] },
 ];

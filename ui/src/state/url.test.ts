@@ -18,6 +18,7 @@ test('state to text and back', () => {
     { ...defaultState('tail'), streams: ['audit', 'health'], columns: [{ name: 'a.b', width: 99 }] },
     { ...defaultState(), from: '', sort: { field: 'process.pid', order: 'asc' }, open: '00ab-1-2', tab: 'raw' },
     { ...defaultState('process'), own: { entity: 'ab/c+d=', at: 'x y' } },
+    { ...defaultState('files'), own: { by: 'host', severity: 'critical,high', file: '/etc/a b&c=\n', quiet: '1', part: 'trust' } },
     { ...defaultState('containers'), own: { by: 'image', find: 'nginx', order: 'last:asc' } },
     { ...defaultState(), query: 'ünï 日本 \u202e', from: '2026-11-24T08:00:00.000Z', to: '2026-11-24T09:00:00.000Z' },
   ];

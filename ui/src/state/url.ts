@@ -6,7 +6,7 @@ import { type Column, defaultColumns, formatColumns, parseColumns } from '../eve
 import type { Range } from '../time/range';
 
 export const BASE = '/ui/';
-export const VIEWS = ['search', 'tail', 'containers', 'process', 'lost', 'health', 'account', 'login'] as const;
+export const VIEWS = ['search', 'tail', 'files', 'containers', 'process', 'lost', 'health', 'account', 'login'] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface PageState extends Range {
@@ -26,8 +26,11 @@ export interface PageState extends Range {
   own: Partial<Record<Own, string>>;
 }
 
-/** `entity`: the process whose tree is shown, `at`: the chosen one in it; `by`, `find`, `order`, `skip`: a list's rows. */
-export const OWN = ['entity', 'at', 'by', 'find', 'order', 'skip'] as const;
+/**
+ * `entity`: the process whose tree is shown, `at`: the chosen one in it; `by`, `find`, `order`, `skip`: a list's rows; the
+ * others narrow the changes of files, `quiet` to those that nothing explains, `part` is the side of the view.
+ */
+export const OWN = ['entity', 'at', 'by', 'find', 'order', 'skip', 'part', 'severity', 'host', 'policy', 'file', 'container', 'package', 'quiet'] as const;
 export type Own = (typeof OWN)[number];
 
 export const TABS = ['fields', 'raw', 'json', 'around'] as const;

@@ -91,11 +91,12 @@ fn scan(hit: &Hit) -> Value {
     })
 }
 
-/// Changes since the generation that stands, without those that were to be expected.
+/// Changes since the generation that stands, or ever where it is not in order, without those that were to be expected.
 fn open(look: &Look<'_>, hosts: &mut BTreeMap<String, Host>) -> Result<(), SearchError> {
     let since = |name: &str, host: &Host| {
         let mut all = vec![aggregate::is(field::HOST_NAME, name)];
-        if let Some(chain) = &host.chain {
+        // A baseline that is not in order closes nothing.
+        if let Some(chain) = host.chain.as_ref().filter(|chain| !chain.standing.is_alert()) {
             all.push(at_least(field::TIMESTAMP, schema::search::Scalar::Date(chain.time)));
         }
         Query::all(all)
