@@ -66,7 +66,7 @@ export const fileSteps = {
     await axe(world, 'a change');
     await panel(page).locator('.history button').nth(1).click();
     await page.waitForFunction(() => document.querySelector('section[aria-label="What changed"] h2')?.textContent.startsWith('created'));
-    check((await panel(page).getByText('nobody is named').count()) === 1, 'who, where nobody knows');
+    check((await panel(page).getByText('nobody is named: a scan').count()) === 1, 'who, where nobody knows');
     check((await panel(page).getByText('happened between').count()) === 1, 'the window of a scan');
     await page.keyboard.press('Escape');
     await panel(page).waitFor({ state: 'detached' });
