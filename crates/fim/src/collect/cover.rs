@@ -204,11 +204,9 @@ pub(crate) fn mark_opens(group: &OwnedFd, file: &Path) -> std::io::Result<()> {
 /// All files that policies want held or told of each open; whether some had to be left out.
 pub(crate) fn named(places: &Places) -> (Vec<(PathBuf, bool, bool)>, bool) {
     let policies = &places.policies;
-    if asks(policies.all()) == (false, false) {
-        return (Vec::new(), false);
-    }
+    let wanted = policies.roots_where(|policy| policy.guard == Guard::Hold || policy.classes.has(Classes::ACCESS));
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = policies.roots().iter().map(|root| root.path.clone()).collect();
+    let mut folders: Vec<PathBuf> = wanted.into_iter().map(|root| root.path).collect();
     let mut looked_at = 0;
     while let Some(path) = folders.pop() {
         let Ok(stat) = std::fs::symlink_metadata(&path) else { continue };

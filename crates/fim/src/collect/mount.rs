@@ -127,7 +127,7 @@ fn drain(group: &OwnedFd) -> Option<Vec<Person>> {
     }
     let person = |pid| match u32::try_from(pid) {
         Ok(0) | Err(_) => Person::Elsewhere,
-        Ok(pid) => person::by_number(pid).map_or(Person::Gone(pid), Person::Known),
+        Ok(pid) => person::by_number(pid),
     };
     Some(pids.into_iter().map(person).collect())
 }

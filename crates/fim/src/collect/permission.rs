@@ -22,7 +22,7 @@ use super::{person, person::Person};
 use crate::change::{Access, Permission};
 use crate::entry::FileId;
 use crate::evidence::{Collector, Evidence, Mask};
-use crate::who::{Reason, Who};
+use crate::who::Who;
 
 /// Guarded files, at most; beyond, files are watched without being held.
 pub(crate) const MOST: usize = 4_096;
@@ -177,8 +177,8 @@ impl Keeper {
         let path = id.and_then(|id| self.guard.files().get(&id).cloned());
         let who = match person::person(event.pid, pidfd, true) {
             Person::Known(who) => who,
-            Person::Gone(pid) => Who { pid, ..Who::unknown(Reason::ReaderLate) },
-            Person::Elsewhere => Who::unknown(Reason::OtherPidNamespace),
+            // Killed while it waited.
+            other => other.who(|_| None),
         };
         Asked { file, id, path, who, mask: Mask(event.mask) }
     }

@@ -9,13 +9,16 @@ use super::sys;
 use crate::entry::FileId;
 use crate::who::{Confidence, Reason, Source, Who};
 
+/// The parent of all kernel threads.
+const KTHREADD: u32 = 2;
+
 /// Who did something, as far as the reader could tell.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Person {
     /// Read from the process itself.
     Known(Who),
-    /// It had ended: only the number is left.
-    Gone(u32),
+    /// It had ended or was about to: what is left is its number, perhaps its parent and users.
+    Gone(Who),
     /// It lives where we see no pids.
     Elsewhere,
 }
@@ -23,48 +26,47 @@ pub(crate) enum Person {
 /// The process of this pidfd. `held`: it cannot go on before we answer, so it is certainly the one.
 pub(crate) fn person(pid: i32, pidfd: Option<&OwnedFd>, held: bool) -> Person {
     let Some(pid) = u32::try_from(pid).ok().filter(|pid| *pid != 0) else { return Person::Elsewhere };
-    let Some(pidfd) = pidfd else { return Person::Gone(pid) };
-    read(pid, pidfd.as_fd(), held).map_or(Person::Gone(pid), Person::Known)
+    pidfd.map_or_else(|| gone(pid), |pidfd| read(pid, pidfd.as_fd(), held))
+}
+
+fn gone(pid: u32) -> Person {
+    Person::Gone(Who { pid, ..Who::default() })
 }
 
 /// By number alone, for what gives no pidfd: right if the process lived before we asked and was not another's successor. Not `Certain`.
-pub(crate) fn by_number(pid: u32) -> Option<Who> {
-    let number = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
-    let pidfd = rustix::process::pidfd_open(number, rustix::process::PidfdFlags::empty()).ok()?;
-    let who = read(pid, pidfd.as_fd(), false)?;
-    Some(Who { confidence: Confidence::Strong, ..who })
+pub(crate) fn by_number(pid: u32) -> Person {
+    let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pidfd = number.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok());
+    match pidfd.map_or_else(|| gone(pid), |pidfd| read(pid, pidfd.as_fd(), false)) {
+        Person::Known(who) => Person::Known(Who { confidence: Confidence::Strong, ..who }),
+        other => other,
+    }
 }
 
-fn read(pid: u32, pidfd: BorrowedFd<'_>, held: bool) -> Option<Who> {
+fn read(pid: u32, pidfd: BorrowedFd<'_>, held: bool) -> Person {
     let process = match sys::process_info(pidfd) {
-        Ok(process) => process?,
+        Ok(process) => process,
         // Before 6.13: what /proc says, while the pidfd says that the process still lives.
-        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => from_proc(pid)?,
-        Err(_) => return None,
+        Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => from_proc(pid),
+        Err(_) => None,
     };
+    let Some(process) = process else { return gone(pid) };
+    let source = if held { Source::Permission } else { Source::Pidfd };
+    let (ppid, uid, euid) = (Some(process.ppid), Some(process.uid), Some(process.euid));
+    let who = Who { pid: process.pid, ppid, uid, euid, source, ..Who::default() };
     let link = format!("/proc/{pid}/exe");
     let exe = match rustix::fs::readlink(&link, Vec::new()) {
         Ok(exe) => Some(exe.into_bytes().into_boxed_slice()),
-        // A kernel thread has none.
-        Err(rustix::io::Errno::NOENT) => None,
-        Err(_) => return None,
+        // A kernel thread has none: a child of kthreadd, or that itself.
+        Err(rustix::io::Errno::NOENT) if process.ppid == KTHREADD || process.pid == KTHREADD => None,
+        // It is on its way out: its memory, and with it the link, goes before its pidfd says so.
+        Err(_) => return Person::Gone(who),
     };
     let exe_id = rustix::fs::stat(&link).ok().map(|stat| FileId { dev: stat.st_dev, inode: stat.st_ino });
     if ended(pidfd) {
-        return None;
+        return Person::Gone(who);
     }
-    let source = if held { Source::Permission } else { Source::Pidfd };
-    Some(Who {
-        pid: process.pid,
-        ppid: Some(process.ppid),
-        exe,
-        exe_id,
-        uid: Some(process.uid),
-        euid: Some(process.euid),
-        source,
-        confidence: Confidence::Certain,
-        ..Who::default()
-    })
+    Person::Known(Who { exe, exe_id, confidence: Confidence::Certain, ..who })
 }
 
 /// Whether the process has ended: its pidfd is readable then.
@@ -99,7 +101,17 @@ impl Person {
     pub(crate) fn who(&self, table: impl FnOnce(u32) -> Option<Who>) -> Who {
         match self {
             Self::Known(who) => who.clone(),
-            Self::Gone(pid) => table(*pid).unwrap_or_else(|| Who { pid: *pid, ..Who::unknown(Reason::ReaderLate) }),
+            Self::Gone(left) => {
+                let known = table(left.pid).unwrap_or_else(|| Who::unknown(Reason::ReaderLate));
+                Who {
+                    pid: left.pid,
+                    ppid: known.ppid.or(left.ppid),
+                    uid: known.uid.or(left.uid),
+                    euid: known.euid.or(left.euid),
+                    source: if known.source == Source::None { left.source } else { known.source },
+                    ..known
+                }
+            }
             Self::Elsewhere => Who::unknown(Reason::OtherPidNamespace),
         }
     }

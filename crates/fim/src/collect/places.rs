@@ -18,7 +18,7 @@ use super::sys;
 use crate::change::Inside;
 use crate::mountinfo::{Mount, Mounts};
 use crate::overlay::Table;
-use crate::policy::{Interest, Policies, Scope};
+use crate::policy::{ContainerFacts, Interest, Policies};
 
 /// Folders remembered, at most; some 8 MiB.
 pub(crate) const FOLDERS: usize = 65_536;
@@ -56,6 +56,8 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     /// Somebody may want something in it.
     pub(crate) wanted: bool,
+    /// It lies above what is wanted: of its entries the ones that lead there matter alone.
+    pub(crate) above: bool,
     /// The container that has it, and where.
     pub(crate) inside: Option<Inside>,
     /// Of an upper directory: its path on this host, and the same folder in the lower directories.
@@ -83,19 +85,18 @@ pub(crate) struct Places {
     pub(crate) overlays: Table,
     pub(crate) supers: HashMap<u64, Super>,
     folders: Recent<Box<[u8]>, Arc<Folder>>,
-    /// Some policies are about containers' files.
-    boxes: bool,
+    /// Containers that policies may be about, by a process in them.
+    boxes: HashMap<u32, ContainerFacts>,
 }
 
 impl Places {
     pub(crate) fn new(policies: Arc<Policies>, mounts: Mounts) -> Self {
         let overlays = Table::new(&mounts);
-        let boxes = about_containers(&policies);
-        Self { policies, mounts, overlays, supers: HashMap::new(), folders: Recent::new(FOLDERS), boxes }
+        let (supers, boxes) = (HashMap::new(), HashMap::new());
+        Self { policies, mounts, overlays, supers, folders: Recent::new(FOLDERS), boxes }
     }
 
     pub(crate) fn set_policies(&mut self, policies: Arc<Policies>) {
-        self.boxes = about_containers(&policies);
         self.policies = policies;
         self.folders.clear();
     }
@@ -162,6 +163,7 @@ impl Places {
             within,
             path,
             wanted,
+            above: false,
             inside: None,
             upper: None,
             work: false,
@@ -170,8 +172,8 @@ impl Places {
         if let Reach::Container { pid, id, point } = &known.reach {
             let path = point.join(within.strip_prefix("/").unwrap_or(&within));
             let host = under(Path::new(&format!("/proc/{pid}/root")), &path);
-            let wanted = self.boxes || self.asked(&host);
             let inside = Some(Inside { container: id.clone(), pid: *pid, path });
+            let wanted = self.asked(&host) || self.asked_inside(inside.as_ref());
             return Folder { inside, ..plain(host, within, wanted) };
         }
         let mut first = None;
@@ -191,7 +193,7 @@ impl Places {
         }
         if let Some(merged) = self.overlays.merged(&path) {
             let inside = merged.inside;
-            let asked = merged.host.as_ref().is_some_and(|host| self.asked(host)) || (self.boxes && inside.is_some());
+            let asked = merged.host.as_ref().is_some_and(|host| self.asked(host)) || self.asked_inside(inside.as_ref());
             if asked {
                 let there = |inside: &Inside| under(Path::new(&format!("/proc/{}/root", inside.pid)), &inside.path);
                 let told = merged.host.or_else(|| inside.as_ref().map(there)).unwrap_or_else(|| path.clone());
@@ -199,12 +201,34 @@ impl Places {
             }
         }
         let inside = self.overlays.inside(&path);
-        let wanted = self.asked(&path) || (self.boxes && inside.is_some());
-        Folder { path, wanted, inside, ..folder }
+        let wanted = self.asked(&path) || self.asked_inside(inside.as_ref());
+        let above =
+            wanted && inside.is_none() && !self.policies.roots().iter().any(|root| path.starts_with(&root.path));
+        Folder { path, wanted, above, inside, ..folder }
+    }
+
+    /// Whether somebody may want this entry of a folder.
+    pub(crate) fn wants(&self, folder: &Folder, name: &[u8]) -> bool {
+        let leads = || {
+            let path = folder.entry(name);
+            self.policies.roots().iter().any(|root| root.path.starts_with(&path) || path.starts_with(&root.path))
+        };
+        folder.wanted && (!folder.above || leads())
     }
 
     fn asked(&self, folder: &Path) -> bool {
         self.policies.interest(folder) == Interest::Some
+    }
+
+    fn asked_inside(&self, inside: Option<&Inside>) -> bool {
+        let Some(inside) = inside else { return false };
+        let facts = self.boxes.get(&inside.pid);
+        facts.is_some_and(|facts| self.policies.interest_inside(&inside.path, facts) == Interest::Some)
+    }
+
+    /// This process is in a container that policies may be about.
+    pub(crate) fn add_container(&mut self, pid: u32, facts: ContainerFacts) {
+        self.boxes.insert(pid, facts);
     }
 
     /// A folder has another name: what is remembered below it follows.
@@ -221,6 +245,7 @@ impl Places {
 
     /// Drops the file systems that are reached through this process.
     pub(crate) fn drop_container(&mut self, gone: u32) {
+        self.boxes.remove(&gone);
         self.supers.retain(|_, one| !matches!(one.reach, Reach::Container { pid, .. } if pid == gone));
     }
 
@@ -230,10 +255,6 @@ impl Places {
         let mounted = |one: &Super| mounts.of_dev(one.dev).next().is_some();
         self.supers.retain(|_, one| matches!(one.reach, Reach::Container { .. }) || mounted(one));
     }
-}
-
-fn about_containers(policies: &Policies) -> bool {
-    policies.all().iter().any(|policy| policy.scope != Scope::Host)
 }
 
 /// `root` + an absolute path.

@@ -84,8 +84,10 @@ impl Resolver {
             let dev = places.supers.get(&object.fsid)?.dev;
             Some(FileId { dev, inode: object.inode()? })
         });
-        let wanted = |folder: &Option<Arc<Folder>>| folder.as_ref().is_some_and(|folder| folder.wanted);
-        if wanted(&old) || wanted(&new) {
+        let wanted = |folder: &Option<Arc<Folder>>, part: &Option<(Handle<'_>, &[u8])>| {
+            folder.as_ref().zip(part.as_ref()).is_some_and(|(folder, (_, name))| places.wants(folder, name))
+        };
+        if wanted(&old, &parts.old) || wanted(&new, &parts.new) {
             let told = Evidence { id, ..evidence(event.mask) };
             match parts.old {
                 Some(_) => each(renamed(told, &parts, old.as_deref(), new.as_deref())),

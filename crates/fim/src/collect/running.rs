@@ -24,7 +24,7 @@ use super::{Counters, Coverage, How, Identity, Lost, LostBy, Mode, MountChange, 
 use crate::entry::FileId;
 use crate::evidence::{Evidence, Mask};
 use crate::mountinfo::{self, Mount, Mounts};
-use crate::policy::{Interest, Policies};
+use crate::policy::{ContainerFacts, Interest, Policies};
 use crate::who::{Confidence, Who};
 
 /// Items taken in one call, at most: some thousand sights.
@@ -378,17 +378,20 @@ impl Collectors {
         self.cover()
     }
 
-    /// A container runs; `pid` is a process in it, `id` its id where it is known. Its own file systems (tmpfs, volumes) get marks,
-    /// and its root is known to the overlay table. Returns how they are covered.
-    pub fn mark_container(&mut self, pid: u32, id: &str) -> Vec<Coverage> {
+    /// A container runs; `pid` is a process in it. Its own file systems (tmpfs, volumes) get marks, its root is known to the overlay
+    /// table, and policies about containers that its facts fit apply to it. Returns how its file systems are covered.
+    pub fn mark_container(&mut self, pid: u32, container: impl Into<ContainerFacts>) -> Vec<Coverage> {
+        let container = container.into();
+        let id = container.id.clone();
+        self.places.add_container(pid, container);
         let Ok(group) = self.group.clone() else { return Vec::new() };
         // A container's root may be mounted just now.
         self.places.mounts = mounts();
-        self.containers.insert(pid, (id.into(), Vec::new()));
+        self.containers.insert(pid, (id.clone(), Vec::new()));
         self.refresh();
-        let covered = cover::container(&mut self.places, &group, pid, id);
+        let covered = cover::container(&mut self.places, &group, pid, &id);
         let coverage = covered.iter().map(|one| one.coverage.clone()).collect();
-        self.containers.insert(pid, (id.into(), covered));
+        self.containers.insert(pid, (id, covered));
         coverage
     }
 

@@ -44,6 +44,13 @@ impl Containers for NoContainers {
     }
 }
 
+impl From<&str> for ContainerFacts {
+    /// A container of which only the id is known.
+    fn from(id: &str) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+}
+
 /// `image:nginx*`, `name:web-?`, `label:app=web`, `pod:...`, `namespace:...`, or `*` for every container. `*` and `?` stand for
 /// any characters, `/` too.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,0 +1,103 @@
+//! Tests against the running kernel: something is done to a file, something is told of it; and what happens when things go wrong.
+//!
+//! Needs root. Where that or a program is missing each test says `ignored` with the reason; `AUDITNG_LIVE=require` turns that into a
+//! failure. Tests run one at a time, since marks see the whole machine. Mounts, loop devices and folders go when a test ends.
+//!
+//! Called with `--role NAME` this program is one of the processes that the tests need: collectors drop what their own process does.
+
+#![expect(clippy::print_stdout, reason = "figures are for who runs the tests")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
+
+#[path = "live/flow.rs"]
+mod flow;
+#[path = "live/guard.rs"]
+mod guard;
+#[path = "live/loss.rs"]
+mod loss;
+#[path = "live/mounts.rs"]
+mod mounts;
+#[path = "live/persons.rs"]
+mod persons;
+#[path = "live/role.rs"]
+mod role;
+#[path = "live/stand.rs"]
+mod stand;
+#[path = "live/watches.rs"]
+mod watches;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// A test, and what it needs besides root and fanotify.
+type Test = (&'static str, fn() -> Option<String>, fn());
+
+fn tests() -> Vec<Test> {
+    fn nothing() -> Option<String> {
+        None
+    }
+    vec![
+        ("f1_trees_made_at_once_are_told_whole_and_once", nothing, flow::f1_trees_made_at_once),
+        ("f2_a_populated_folder_moved_in", nothing, flow::f2_moved_in),
+        ("f3_a_renamed_parent_and_an_edit_below", nothing, flow::f3_renamed_parent),
+        ("f7_moves_over_the_border_name_both_sides", nothing, flow::f7_over_the_border),
+        ("f8_a_write_through_a_link_outside_names_the_watched_link", nothing, flow::f8_hard_link),
+        ("f9_a_file_made_without_a_name_has_its_real_one", nothing, flow::f9_tmpfile),
+        ("f14_truncate_by_path", nothing, flow::f14_truncate),
+        ("f15_made_and_removed_at_once", nothing, flow::f15_made_and_removed),
+        ("f31_links_and_proc_self_root_give_the_same_path", nothing, flow::f31_same_path),
+        ("f36_hostile_names", nothing, flow::f36_hostile_names),
+        ("f37_a_longer_name_is_another_folder", nothing, flow::f37_longer_name),
+        ("f38_an_excluded_folder_costs_no_open", stand::no_strace, flow::f38_excluded),
+        ("f41_own_writes_are_not_told", nothing, flow::f41_own_writes),
+        ("removed_trees_are_told_whole", nothing, flow::removed_tree),
+        ("opens_of_named_files", nothing, flow::accesses),
+        ("f16_every_event_has_a_who_or_a_reason", nothing, persons::f16_who_or_reason),
+        ("f17_a_pid_used_again_is_not_the_wrong_program", nothing, persons::f17_pid_used_again),
+        ("f18_a_stopped_reader_says_that_it_was_late", nothing, loss::f18_stopped),
+        ("f19_a_capped_queue_says_what_to_scan", nothing, loss::f19_kernel_queue_full),
+        ("f19_our_own_queue_says_what_to_scan", nothing, loss::f19_own_queue_full),
+        ("f20_inotify_at_its_bound_goes_on_and_says_so", nothing, watches::f20_bound),
+        ("inotify_tells_what_fanotify_tells", nothing, watches::same_story),
+        ("f23_refused_and_let_through", nothing, guard::f23_decided),
+        ("f24_openers_go_on_when_the_keeper_is_killed", nothing, guard::f24_killed),
+        ("f24_a_missed_deadline_lets_through_and_says_so", nothing, guard::f24_deadline),
+        ("a_replaced_file_is_held_again", nothing, guard::replaced),
+        ("an_opener_is_held_for_a_short_while", nothing, guard::latency),
+        ("f25_f26_f27_what_a_container_writes_is_told_at_the_merged_path", nothing, mounts::f25_overlay),
+        ("f28_a_tmpfs_in_a_container", nothing, mounts::f28_tmpfs_in_container),
+        ("f29_a_mount_over_a_watched_file", nothing, mounts::f29_mount_over),
+        ("f30_two_bind_mounts_one_story", nothing, mounts::f30_two_mounts),
+        ("f41_a_deleted_overlay_file_makes_no_storm", nothing, mounts::f41_no_storm),
+        ("f42_fuse_is_left_to_scans", stand::no_bindfs, mounts::f42_fuse),
+        ("f46_btrfs_subvolumes", stand::no_btrfs, mounts::f46_btrfs),
+        ("f46_xfs", stand::no_xfs, mounts::f46_xfs),
+        ("a_new_mount_below_a_root_is_covered", nothing, mounts::new_mount),
+        ("a_mount_can_be_unmounted_while_it_is_watched", nothing, mounts::unmounted),
+    ]
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    if words.next().as_deref() == Some("--role") {
+        role::play(&words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trial = |(name, needs, test): Test| Trial::ignorable_test(name, move || run(needs, test));
+    libtest_mimic::run(&arguments, tests().into_iter().map(trial).collect()).exit_code()
+}
+
+fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
+    match stand::missing().or_else(missing) {
+        Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
+            Err(format!("AUDITNG_LIVE=require, but {reason}").into())
+        }
+        Some(reason) => Ok(Completion::ignored_with(reason)),
+        None => {
+            test();
+            Ok(Completion::Completed)
+        }
+    }
+}
