@@ -32,6 +32,7 @@ pub(super) struct Task {
 struct Inner {
     stack: Vec<Task>,
     busy: usize,
+    waiting: usize,
     over: bool,
 }
 
@@ -66,7 +67,9 @@ impl Queue {
             if inner.busy == 0 {
                 return None;
             }
+            inner.waiting += 1;
             inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner.waiting -= 1;
         }
     }
 
@@ -81,8 +84,11 @@ impl Queue {
         }
         let first = folders.into_iter().take(room).collect::<Vec<_>>();
         inner.stack.extend(first.into_iter().rev());
+        let waiting = inner.waiting > 0;
         drop(inner);
-        self.bell.notify_all();
+        if waiting {
+            self.bell.notify_all();
+        }
     }
 
     /// Nothing more is given out.
