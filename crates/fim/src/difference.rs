@@ -9,6 +9,8 @@
 mod decode;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::entry as example;
 
 use crate::change::Difference;
 use crate::entry::{Content, Entry, Flags, Value, Xattr};

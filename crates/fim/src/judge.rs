@@ -40,6 +40,7 @@ use crate::entry::Kind;
 use crate::evidence::{Evidence, Mask};
 use crate::look::Look;
 use crate::policy::Policies;
+use crate::provenance::{ByExe, Managers, Packages, Transactions};
 use crate::seen::Seen;
 use crate::who::Who;
 
@@ -142,6 +143,10 @@ pub struct Aids {
     pub logs: Option<Box<dyn Logs + Send>>,
     /// Knows who moves logs away.
     pub rotators: Box<dyn Rotators + Send>,
+    /// What installed packages say of files: without it everything that package managers do is told each.
+    pub packages: Option<Box<dyn Packages + Send>>,
+    /// Knows package managers by their processes.
+    pub managers: Box<dyn Managers + Send>,
     /// Differences of text files, for policies with `diff`.
     pub texts: Option<Box<dyn Texts + Send>>,
     /// Gets every change, also those that are summarised: rows for the local store.
@@ -150,7 +155,14 @@ pub struct Aids {
 
 impl Default for Aids {
     fn default() -> Self {
-        Self { logs: Some(Box::new(append::Live::default())), rotators: Box::new(ByPath), texts: None, rows: None }
+        Self {
+            logs: Some(Box::new(append::Live::default())),
+            rotators: Box::new(ByPath),
+            packages: None,
+            managers: Box::new(ByExe),
+            texts: None,
+            rows: None,
+        }
     }
 }
 
@@ -165,6 +177,7 @@ pub struct Judge {
     recent: recent::Recent,
     burst: burst::Bursts,
     away: log::Away,
+    transactions: Transactions,
     wishes: Vec<Wish>,
     counters: Counters,
 }
@@ -183,6 +196,7 @@ impl Judge {
             recent: recent::Recent::default(),
             burst: burst::Bursts::default(),
             away: log::Away::default(),
+            transactions: Transactions::default(),
             wishes: Vec::new(),
             counters: Counters::default(),
         }
@@ -249,7 +263,7 @@ impl Judge {
         if self.pending.len() > self.limits.pending || self.instant.waits() {
             return Some(Timestamp::from_millis(i64::MIN));
         }
-        let dues = [self.pending.due(), self.burst.due(), self.instant.due()];
+        let dues = [self.pending.due(), self.burst.due(), self.instant.due(), self.transactions.due()];
         dues.into_iter().flatten().min()
     }
 
@@ -262,6 +276,9 @@ impl Judge {
             self.judge(case, now, look, seen, &mut found);
         }
         self.recent.expire(now, &self.limits);
+        if let Some(packages) = &mut self.aids.packages {
+            self.transactions.run(now, &mut **packages, &mut found);
+        }
         for change in found {
             self.tell(change, now, each);
         }
@@ -283,6 +300,9 @@ impl Judge {
             for case in self.pending.ripe(end, &self.limits) {
                 self.judge(case, now, look, seen, &mut found);
             }
+        }
+        if let Some(packages) = &mut self.aids.packages {
+            self.transactions.run(end, &mut **packages, &mut found);
         }
         for change in found {
             self.tell(change, now, each);

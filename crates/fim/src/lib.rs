@@ -31,6 +31,7 @@ pub mod mountinfo;
 pub mod name;
 pub mod overlay;
 pub mod policy;
+pub mod provenance;
 pub mod report;
 pub mod scan;
 pub mod seen;

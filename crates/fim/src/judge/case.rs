@@ -514,7 +514,10 @@ impl Judge {
             self.counters.unasked += 1;
             return;
         }
-        out.push(change);
+        match self.aids.packages.is_some().then(|| self.aids.managers.below(&change.who)).flatten() {
+            Some(by) => out.extend(self.transactions.take(by, change, now)),
+            None => out.push(change),
+        }
     }
 }
 
