@@ -6,6 +6,7 @@ mod burst;
 mod demo;
 mod load;
 mod peers;
+mod storm;
 mod tables;
 #[cfg(test)]
 mod tidy;
@@ -37,6 +38,8 @@ enum Chore {
     Peers(peers::Peers),
     /// A burst of execs and opens without audit, under auditd and under our agent, as root: who slows it down, what arrives.
     Burst(burst::Burst),
+    /// A storm of file operations beside our collectors and beside inotifywait, as root: CPU, events, losses, who is named.
+    Storm(storm::Storm),
     /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
     Load(load::Load),
 }
@@ -45,12 +48,16 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Tables => tables::generate(&workspace::root()),
         Chore::Live => {
-            workspace::run("cargo", &["test", "--package", "agent", "--test", "live", "--", "--test-threads=1"])
+            for package in ["agent", "fim"] {
+                workspace::run("cargo", &["test", "--package", package, "--test", "live", "--", "--test-threads=1"])?;
+            }
+            Ok(())
         }
         Chore::E2e { out } => browser::end_to_end(&out),
         Chore::Demo { listen } => demo::run(&listen),
         Chore::Peers(peers) => peers.run(),
         Chore::Burst(burst) => burst.run(),
         Chore::Load(load) => load.run(),
+        Chore::Storm(storm) => storm.run(),
     }
 }

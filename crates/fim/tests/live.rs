@@ -22,6 +22,8 @@ mod persons;
 mod role;
 #[path = "live/stand.rs"]
 mod stand;
+#[path = "live/storm.rs"]
+mod storm;
 #[path = "live/watches.rs"]
 mod watches;
 

@@ -16,6 +16,9 @@ pub(crate) fn play(name: &str, words: &[String]) {
         "brief" => brief(Path::new(&words[0]), words[1].parse().unwrap()),
         "collector" => collector(Path::new(&words[0]), words.len() > 1),
         "opens" => opens(Path::new(&words[0]), words[1].parse().unwrap()),
+        "storm" => crate::storm::compare(words),
+        "storm-writer" => crate::storm::writer(words),
+        "storm-collector" => crate::storm::collect(words),
         "keeper" => keeper(Path::new(&words[0])),
         other => panic!("no role {other}"),
     }
@@ -103,7 +106,7 @@ fn opens(path: &Path, count: usize) {
     say(&format!("p50 {:?}, p99 {:?}", times[count / 2], times[count * 99 / 100]));
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     // Nobody listens any more: the test is over.
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
