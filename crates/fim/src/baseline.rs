@@ -43,7 +43,7 @@ pub use deviation::Deviation;
 pub use export::Exported;
 pub use generation::Generation;
 pub use history::Scan;
-pub use sign::{Key, Layer, Seal};
+pub use sign::{Beside, Key, Layer, Seal};
 
 use crate::entry::Digest;
 use store::{Fault, META, Patches};
@@ -206,6 +206,10 @@ struct State {
     approved: Option<Generation>,
     /// What the counter outside says for sure.
     counted: Option<Counter>,
+    /// How many generations are kept.
+    generations: u64,
+    /// Digest of the scans that are kept.
+    scans: Digest,
     /// As it is in the transaction under way.
     tree: Whole,
     /// As it is committed.
@@ -318,6 +322,8 @@ impl Baseline {
             policies: options.policies.unwrap_or(seen.policies),
             approved: verified.generations.last().cloned(),
             counted: counter,
+            generations: verified.generations.len() as u64,
+            scans: verified.scans,
             tree: whole,
             committed: whole,
             seen,
@@ -355,6 +361,7 @@ impl Baseline {
         self.open = None;
         self.failure = OnceLock::new();
         self.state.tree = self.state.committed;
+        self.state.scans = self.state.seen.beside.scans;
         self.reload();
     }
 
@@ -477,6 +484,7 @@ fn first_seal(options: &Options, key: &Key, counter: Option<Counter>, now: Times
         root: tree::root(&policies, None),
         policies,
         reason: String::new(),
+        beside: Beside::default(),
         signature: String::new(),
     })
 }

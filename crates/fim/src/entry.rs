@@ -51,8 +51,8 @@ pub struct FileId {
     pub inode: u64,
 }
 
-/// A digest of 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A digest of 32 bytes; by default zeros, which stand for none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod exactly_once;
+mod fim;
 mod program;
 mod replay;
 mod rules;

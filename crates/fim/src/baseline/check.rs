@@ -9,7 +9,7 @@ use redb::{ReadTransaction, ReadableTable as _, Table};
 use super::counter::{Counter, Standing};
 use super::folder::{Children, Patch};
 use super::generation::Generation;
-use super::sign::Seal;
+use super::sign::{Beside, Seal};
 use super::store::{APPROVED, Fault, GENERATION, META, Patches, TREE, View};
 use super::{Baseline, Error, FORMAT, place, store, tree};
 use crate::entry::Digest;
@@ -109,6 +109,7 @@ pub struct Verified {
     /// Open deviations.
     pub deviations: u64,
     pub(super) tree: Option<Digest>,
+    pub(super) scans: Digest,
 }
 
 /// What there is one of.
@@ -189,6 +190,8 @@ pub(super) fn all(
     }
     let generations = generations(committed)?;
     problems.extend(chain(&generations, public_key));
+    let scans = super::history::digest(&committed.open_table(store::SCAN)?)?;
+    problems.extend(beside(meta.seal.beside, &generations, scans));
     let (undo, deviations) = approved_patches(committed)?;
     if let Some(last) = generations.last() {
         let digest = digest_with(&view, undo, walked.digest)?;
@@ -211,7 +214,7 @@ pub(super) fn all(
         problems.push(Problem::Unexpected { found, expected });
     }
     let (seal, entries) = (meta.seal.clone(), walked.entries);
-    Ok(Verified { problems, generations, seal, counter, entries, deviations, tree: walked.digest })
+    Ok(Verified { problems, generations, seal, counter, entries, deviations, tree: walked.digest, scans })
 }
 
 fn standing(meta: &Meta, counter: Option<Counter>) -> Option<Problem> {
@@ -246,6 +249,14 @@ fn chain(generations: &[Generation], public_key: &str) -> Vec<Problem> {
         }
     }
     problems
+}
+
+fn beside(signed: Beside, generations: &[Generation], scans: Digest) -> Option<Problem> {
+    let approved = generations.last().map_or(Digest::default(), |last| last.seal.root);
+    if signed.generations != generations.len() as u64 || signed.approved != approved {
+        return Some(Problem::Chain("generations were taken away or added".to_owned()));
+    }
+    (signed.scans != scans).then(|| Problem::Tree("the history of scans".to_owned()))
 }
 
 struct Walked {

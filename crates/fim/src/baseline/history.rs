@@ -37,6 +37,17 @@ pub struct Scan {
     pub differences: u64,
 }
 
+/// Digest of all that are kept: rows behind their lengths, in the order of their numbers.
+pub(super) fn digest(scans: &impl redb::ReadableTable<u64, &'static [u8]>) -> Result<Digest, Fault> {
+    let mut all = Vec::new();
+    for row in scans.iter()? {
+        let (number, row) = row?;
+        all.extend_from_slice(&number.value().to_be_bytes());
+        super::codec::put_bytes(&mut all, row.value());
+    }
+    Ok(if all.is_empty() { Digest::default() } else { super::tree::history(&all) })
+}
+
 impl Baseline {
     /// Keeps the result of a scan, durable with the next commit. The oldest goes where there are more than [`SCANS`].
     ///
@@ -45,13 +56,15 @@ impl Baseline {
     pub fn add_scan(&mut self, scan: &Scan) -> Result<(), Error> {
         let bytes = check::json(scan)?;
         let open = self.transaction()?;
-        let write = || -> Result<(), Fault> {
+        let write = || -> Result<Digest, Fault> {
             let mut table = open.open_table(SCAN)?;
             let next = table.last()?.map_or(1, |(number, _)| number.value().saturating_add(1));
             table.insert(next, bytes.as_slice())?;
-            memory::bound(&mut table, SCANS)
+            memory::bound(&mut table, SCANS)?;
+            digest(&table)
         };
-        Ok(write()?)
+        self.state.scans = write()?;
+        Ok(())
     }
 
     /// The scans that are kept, the oldest first.

@@ -12,9 +12,9 @@ use schema::Timestamp;
 use super::counter::Counter;
 use super::folder::{Children, Folder, Patch};
 use super::generation::Generation;
-use super::sign::{Layer, Seal};
+use super::sign::{Beside, Layer, Seal};
 use super::store::{APPROVED, Changed, Fault, GENERATION, INODE, META, READ, TREE, View};
-use super::{Baseline, Error, PENDING, Pending, check, codec, place, store, tree};
+use super::{Baseline, Error, GENERATIONS, PENDING, Pending, check, codec, place, store, tree};
 use crate::entry::{Digest, Entry, FileId, Kind};
 use crate::seen::Seen;
 
@@ -192,6 +192,7 @@ impl Baseline {
         self.reload();
         done?;
         self.state.committed = self.state.tree;
+        self.state.generations = seal.beside.generations;
         self.state.seen = seal;
         if generation.is_some() {
             self.state.approved = generation;
@@ -211,7 +212,7 @@ impl Baseline {
 
     fn seals(&self, now: Timestamp, approve: Option<&str>) -> Result<(Option<Generation>, Seal), Error> {
         let state = &self.state;
-        let seal = |layer, generation, sequence, previous, root, reason: &str| {
+        let seal = |layer, generation, sequence, previous, root, reason: &str, beside| {
             self.key.sign(Seal {
                 layer,
                 agent: state.agent.clone(),
@@ -222,6 +223,7 @@ impl Baseline {
                 root,
                 policies: state.policies,
                 reason: reason.to_owned(),
+                beside,
                 signature: String::new(),
             })
         };
@@ -233,11 +235,17 @@ impl Baseline {
             number += 1;
             let previous = state.approved.as_ref().map_or(Digest([0; 32]), |last| last.seal.root);
             let root = tree::root(&state.policies, self.approved_digest()?);
-            let seal = seal(Layer::Approved, number, sequence, previous, root, reason);
+            let seal = seal(Layer::Approved, number, sequence, previous, root, reason, Beside::default());
             generation = Some(Generation { seal, entries: state.tree.entries });
         }
         let root = tree::root(&state.policies, state.tree.digest);
-        Ok((generation, seal(Layer::Seen, number, sequence + 1, state.seen.root, root, "")))
+        let last = generation.as_ref().or(state.approved.as_ref());
+        let beside = Beside {
+            generations: (state.generations + u64::from(generation.is_some())).min(GENERATIONS),
+            approved: last.map_or(Digest::default(), |last| last.seal.root),
+            scans: state.scans,
+        };
+        Ok((generation, seal(Layer::Seen, number, sequence + 1, state.seen.root, root, "", beside)))
     }
 
     /// After a commit or an abandoned transaction: what is read from now on is what is committed.

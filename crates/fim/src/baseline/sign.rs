@@ -48,6 +48,8 @@ pub struct Seal {
     pub policies: Digest,
     /// Why it was approved, in the words of whoever did; empty for `Seen`.
     pub reason: String,
+    /// What else lies in the database, of `Seen`.
+    pub beside: Beside,
     /// Ed25519 over all of the above, 128 hex digits.
     pub signature: String,
 }
@@ -67,6 +69,9 @@ impl Seal {
         out.extend_from_slice(&self.time_ms.to_be_bytes());
         [self.previous, self.root, self.policies].iter().for_each(|digest| out.extend_from_slice(&digest.0));
         super::codec::put_bytes(&mut out, self.reason.as_bytes());
+        let Beside { generations, approved, scans } = self.beside;
+        out.extend_from_slice(&generations.to_be_bytes());
+        [approved, scans].iter().for_each(|digest| out.extend_from_slice(&digest.0));
         out
     }
 
@@ -77,6 +82,18 @@ impl Seal {
         let signature = unhex::<64>(&self.signature).map(|bytes| Signature::from_bytes(&bytes));
         matches!((key, signature), (Some(key), Some(signature)) if key.verify(&self.message(), &signature).is_ok())
     }
+}
+
+/// What lies beside the tree, so that nothing can be taken from there either. Zeros: nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// How many generations are kept.
+    pub generations: u64,
+    /// Root of the last of them.
+    pub approved: Digest,
+    /// Digest of the scans that are kept.
+    pub scans: Digest,
 }
 
 /// The host's key.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use redb::ReadableTable as _;
 use schema::Timestamp;
 
 use super::*;
@@ -269,4 +270,186 @@ proptest! {
             prop_assert_eq!(codec::encoded(&entry), bytes);
         }
     }
+}
+
+/// A database of some folders, closed.
+fn filled(options: &Options) {
+    let mut baseline = good(options);
+    for folder in 0..20_u8 {
+        for file in 0..30_u8 {
+            let entry = Entry { nlink: 2, ..entry(u64::from(folder) * 100 + u64::from(file), file) };
+            baseline.set(Path::new(&format!("/usr/folder{folder}/file{file}")), Some(&entry));
+        }
+    }
+    baseline.add_scan(&Scan { kind: "baseline".to_owned(), ..Scan::default() }).unwrap();
+    baseline.approve(&[], "first", at(2)).unwrap();
+    baseline.set(Path::new("/usr/folder1/file1"), Some(&entry(1, 99)));
+    baseline.commit(at(3)).unwrap();
+}
+
+/// Opens what may be damaged; `None`: refused with a reason.
+fn opened(options: &Options) -> Option<Baseline> {
+    match Baseline::open(options) {
+        Ok(baseline) => Some(baseline),
+        Err(error @ (Error::Refused { .. } | Error::Newer { .. })) => {
+            assert!(!error.to_string().is_empty());
+            None
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Each part of the file with a byte turned around: refused with a reason, or it was a byte that says nothing, and then all that is read
+/// is what was signed. Nothing panics.
+#[test]
+fn f22_any_byte_changed_is_refused_or_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&folder);
+    filled(&options);
+    let whole = fs::read(options.file()).unwrap();
+    let seal = good(&options).last_seal().clone();
+    let (mut refused, mut harmless) = (0, 0);
+    // The header densely, the rest with a stride that is no multiple of anything in it.
+    let places = (0..512).step_by(3).chain((512..whole.len()).step_by(whole.len() / 300 | 1));
+    for (round, place) in places.enumerate() {
+        let mut edited = whole.clone();
+        edited[place] ^= if round % 3 == 0 { 0xff } else { 1 << (round % 8) };
+        fs::write(options.file(), &edited).unwrap();
+        match opened(&options) {
+            None => refused += 1,
+            Some(baseline) => {
+                harmless += 1;
+                assert_eq!(baseline.last_seal(), &seal, "byte {place}");
+                assert_eq!(all(&baseline).len(), 600, "byte {place}");
+            }
+        }
+    }
+    assert!(refused > 100, "{refused} refused, {harmless} harmless");
+}
+
+#[test]
+fn f22_what_is_cut_or_junk_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&folder);
+    filled(&options);
+    let whole = fs::read(options.file()).unwrap();
+    for length in [0, 1, 100, 320, 4096, 5000, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
+        fs::write(options.file(), &whole[..length]).unwrap();
+        assert!(opened(&options).is_none(), "cut to {length}");
+    }
+    for junk in [vec![0; 4096], vec![0xff; 100_000], b"SQLite format 3\0".repeat(1000), whole[4096..].to_vec()] {
+        fs::write(options.file(), &junk).unwrap();
+        assert!(opened(&options).is_none());
+    }
+    let mut longer = whole.clone();
+    longer.extend_from_slice(&[7; 8192]);
+    fs::write(options.file(), &longer).unwrap();
+    if let Some(baseline) = opened(&options) {
+        assert_eq!(all(&baseline).len(), 600, "what follows the database says nothing");
+    }
+    // Set aside, untouched, and the next one goes on counting.
+    fs::write(options.file(), &whole[..5000]).unwrap();
+    let Opened::Refused { set_aside: Some(aside), mut fresh, why } =
+        Baseline::open_or_set_aside(&options, at(9)).unwrap()
+    else {
+        panic!("it passed")
+    };
+    assert!(!why.is_empty());
+    assert_eq!(fs::read(aside).unwrap(), whole[..5000]);
+    assert!(fresh.approved().is_none());
+    fresh.set(Path::new("/usr"), Some(&entry(1, 1)));
+    assert_eq!(fresh.approve(&[], "anew", at(10)).unwrap().generation.seal.generation, 2);
+}
+
+#[test]
+fn a_newer_format_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&folder);
+    filled(&options);
+    {
+        let db = builder().open(options.file()).unwrap();
+        let open = db.begin_write().unwrap();
+        open.open_table(META).unwrap().insert("format", (FORMAT + 1).to_be_bytes().as_slice()).unwrap();
+        open.commit().unwrap();
+    }
+    let error = Baseline::open_or_set_aside(&options, at(9)).unwrap_err();
+    assert!(matches!(error, Error::Newer { found, .. } if found == FORMAT + 1), "{error}");
+    assert!(error.to_string().contains("use the version that wrote it"), "{error}");
+}
+
+/// Whoever edits it through the database itself, with all checksums right.
+#[test]
+fn f22_an_edit_with_right_checksums_fails_the_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let edit = |what: &dyn Fn(&WriteTransaction)| {
+        let folder = folder.path().join(format!("{}", fs::read_dir(folder.path()).unwrap().count()));
+        let options = Options::new(folder);
+        filled(&options);
+        let db = builder().open(options.file()).unwrap();
+        let open = db.begin_write().unwrap();
+        what(&open);
+        open.commit().unwrap();
+        drop(db);
+        match Baseline::open(&options) {
+            Err(Error::Refused { why, .. }) => why.iter().map(Problem::kind).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let forget = edit(&|open| drop(open.open_table(store::APPROVED).unwrap().pop_first().unwrap()));
+    assert_eq!(forget, ["tree"], "what was approved");
+    let removed = edit(&|open| drop(open.open_table(store::TREE).unwrap().pop_last().unwrap()));
+    assert!(removed.contains(&"tree"), "{removed:?}");
+    let generation = edit(&|open| {
+        let mut table = open.open_table(store::GENERATION).unwrap();
+        let text = String::from_utf8(table.get(1).unwrap().unwrap().value().to_vec()).unwrap();
+        table.insert(1, text.replace("first", "ticket").as_bytes()).unwrap();
+    });
+    assert_eq!(generation, ["signature"], "the reason is signed too");
+    let gone = edit(&|open| drop(open.open_table(store::GENERATION).unwrap().pop_last().unwrap()));
+    assert_eq!(gone, ["chain"]);
+    let history = edit(&|open| drop(open.open_table(store::SCAN).unwrap().pop_last().unwrap()));
+    assert_eq!(history, ["tree"], "a scan that was");
+}
+
+#[test]
+fn the_counter_tells_of_what_was_put_back_or_branched_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&folder);
+    filled(&options);
+    let kinds = || match Baseline::open(&options) {
+        Err(Error::Refused { why, .. }) => why.iter().map(Problem::kind).collect::<Vec<_>>(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => Vec::new(),
+    };
+    let (counter, older) = (options.folder.join(COUNTER), folder.path().join("older"));
+    fs::copy(options.file(), &older).unwrap();
+    let before = fs::read(&counter).unwrap();
+    {
+        let mut baseline = good(&options);
+        baseline.set(Path::new("/usr/new"), Some(&entry(5, 5)));
+        baseline.commit(at(20)).unwrap();
+    }
+    let after = fs::read(&counter).unwrap();
+    assert_eq!(kinds(), [] as [&str; 0]);
+    fs::write(&counter, &before).unwrap();
+    assert_eq!(kinds(), [] as [&str; 0], "the crash between the commit and the counter");
+    fs::write(&counter, &after).unwrap();
+    fs::copy(&older, options.file()).unwrap();
+    assert_eq!(kinds(), ["rolled-back"]);
+    // From the older one another history of the same length.
+    fs::write(&counter, &before).unwrap();
+    {
+        let mut baseline = good(&options);
+        baseline.set(Path::new("/usr/other"), Some(&entry(6, 6)));
+        baseline.commit(at(20)).unwrap();
+    }
+    fs::write(&counter, &after).unwrap();
+    assert_eq!(kinds(), ["forked"]);
+    fs::remove_file(&counter).unwrap();
+    assert_eq!(kinds(), ["forked"], "the counter is gone");
+    fs::write(&counter, "{}").unwrap();
+    assert!(Baseline::open(&options).is_err());
+    fs::write(&counter, after).unwrap();
+    fs::remove_file(options.file()).unwrap();
+    assert_eq!(kinds(), ["gone"]);
 }

@@ -10,6 +10,11 @@ use std::sync::LazyLock;
 
 use crate::entry::Digest;
 
+/// Of the scans that are kept.
+pub(super) fn history(rows: &[u8]) -> Digest {
+    Digest(*blake3::keyed_hash(&HISTORY, rows).as_bytes())
+}
+
 fn tag(context: &str) -> [u8; 32] {
     blake3::derive_key(context, b"")
 }
@@ -17,6 +22,7 @@ fn tag(context: &str) -> [u8; 32] {
 static LEAF: LazyLock<[u8; 32]> = LazyLock::new(|| tag("auditng fim 2026 baseline leaf"));
 static FOLDER: LazyLock<[u8; 32]> = LazyLock::new(|| tag("auditng fim 2026 baseline folder"));
 static ROOT: LazyLock<[u8; 32]> = LazyLock::new(|| tag("auditng fim 2026 baseline root"));
+static HISTORY: LazyLock<[u8; 32]> = LazyLock::new(|| tag("auditng fim 2026 baseline history"));
 
 /// Gathers the children of one folder, in the order of their names.
 #[derive(Default)]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use fim::baseline::{Baseline, Error, Opened, Options, Scan};
 use fim::change::ScanKind;
+use fim::config::Mode;
 use fim::control::{self, Answer, Found, Request};
 use look::Order;
 use schema::Timestamp;
@@ -34,6 +35,7 @@ pub(super) fn answer(place: &Place, request: &Request, tell: &mut dyn FnMut(Answ
             local.scan(kind, policy.as_deref(), &named(paths)?, *rate)?
         }
         Request::AsToml | Request::AuditRules => local.text(request)?,
+        Request::Status => local.status()?,
         other => return local.ask(other),
     };
     tell(Answer::Done { code: code as u8, message });
@@ -168,6 +170,31 @@ impl Local<'_> {
         let text = trees::text(self.place, request)?;
         (self.tell)(Answer::Text { text });
         Ok((Code::Done, String::new()))
+    }
+
+    /// How it stands where nobody watches.
+    fn status(&mut self) -> Done {
+        let mut baseline = self.open()?;
+        let policies = trees::policies(self.place, &baseline)?;
+        let mut status = match control::status(&mut baseline, &policies) {
+            Ok(status) => status,
+            Err(error) => return Err(Failure::new(Code::Input, error)),
+        };
+        let config = &self.place.config;
+        if config.mode != Mode::Scan {
+            status
+                .degraded
+                .push("no agent runs here: nothing is seen live, and only scans find what changed".to_owned());
+        }
+        let last = status.scans.iter().map(|scan| scan.end_ms).max().unwrap_or(0);
+        let within = i64::try_from(config.scan.rehash_within.0.as_millis()).unwrap_or(i64::MAX);
+        if self.now.millis().saturating_sub(last) > within {
+            status.degraded.push("the last comparison is older than it may be (fim.scan.rehash_within)".to_owned());
+        }
+        status.mode = "scan".to_owned();
+        let code = if status.degraded.is_empty() { Code::Done } else { Code::Findings };
+        (self.tell)(Answer::Status(Box::new(status)));
+        Ok((code, String::new()))
     }
 
     /// What the baseline alone answers.
