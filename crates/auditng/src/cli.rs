@@ -4,7 +4,9 @@ mod fim;
 
 use std::path::PathBuf;
 
-pub(crate) use self::fim::{Fim, FimAction, FimAt, FimBaseline, FimFormat, FimScan, FimStatus, FimVerify};
+pub(crate) use self::fim::{
+    Fim, FimAction, FimAt, FimBaseline, FimEvidence, FimFormat, FimReport, FimScan, FimStatus, FimVerify, ReportFormat,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

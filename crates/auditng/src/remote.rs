@@ -77,6 +77,27 @@ impl Server {
         if response.status().is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 
+    /// Asks for JSON.
+    pub(crate) fn get(&self, path: &str) -> Result<Json, Failure> {
+        let text = self.read(path)?;
+        serde_json::from_str(&text).map_err(|_| {
+            Failure::new(Code::Refused, format!("{}{path} gave no JSON: is this an auditng server?", self.url))
+        })
+    }
+
+    /// Asks for text: what an export gives, whole or not at all.
+    pub(crate) fn read(&self, path: &str) -> Result<String, Failure> {
+        let request =
+            self.agent.get(format!("{}{path}", self.url)).header("Authorization", format!("Bearer {}", self.token));
+        let mut response = request.call().map_err(|error| self.unreachable(&error))?;
+        let body = response.body_mut().with_config().limit(1 << 30).read_to_string();
+        let text = body.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(text);
+        }
+        Err(refused(&serde_json::from_str(&text).unwrap_or(Json::String(text))))
+    }
+
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         Failure::new(
             Code::Refused,

@@ -19,7 +19,7 @@ mod visible;
 
 use schema::Timestamp;
 
-use crate::policy::Severity;
+use crate::policy::{Policy, Severity};
 
 pub use events::Gather;
 pub use evidence::{Evidence, Gap, Requirement, Verdict, WEEK_MS, largest_gap};
@@ -276,7 +276,7 @@ pub struct Hole {
     /// A scan has looked since.
     pub repaired: Option<Timestamp>,
     /// None at all: the place is covered live. Only while events are gathered.
-    live: bool,
+    pub live: bool,
 }
 
 impl Report {
@@ -292,6 +292,18 @@ impl Report {
         let met = |evidence: Evidence| evidence.requirements(self).iter().all(|found| found.verdict == Verdict::Met);
         self.open() == 0 && evidence.is_none_or(met)
     }
+}
+
+/// What a policy says beyond its id, severity and tags, as written: `paths`, `exclude`, `append_only` and so on.
+#[must_use]
+pub fn settings(policy: &Policy) -> Vec<(String, String)> {
+    let Ok(toml::Value::Table(table)) = toml::Value::try_from(&policy.written) else { return Vec::new() };
+    let shown = |value: &toml::Value| match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let own = table.iter().filter(|(key, _)| !matches!(key.as_str(), "id" | "severity" | "tags"));
+    own.map(|(key, value)| (key.clone(), shown(value))).collect()
 }
 
 /// The report as text.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::ServerAt;
+
 /// File integrity: what changed on this host since it was approved.
 ///
 /// With a running agent these ask it through its socket in the state folder; without one they look at the files and the
@@ -11,11 +13,11 @@ use clap::{Args, Subcommand, ValueEnum};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes:
-             baseline                 scan                     verify                  status
-  0          written, nothing to do   no difference            all agree               all covered
-  1          differs, no --update     differences              tampered, rolled back   degraded
-  3          a root is unreadable     no baseline, or refused  missing or unreadable   unreadable
-  4                                   the kernel refused       the server did          the agent did
+             baseline                 scan                     verify                  status          report
+  0          written, nothing to do   no difference            all agree               all covered     nothing open
+  1          differs, no --update     differences              tampered, rolled back   degraded        open, or NOT MET
+  3          a root is unreadable     no baseline, or refused  missing or unreadable   unreadable      unreadable
+  4                                   the kernel refused       the server did          the agent did   the server did
 
 Examples:
   sudo auditng fim baseline
@@ -33,6 +35,7 @@ pub(crate) enum FimAction {
     Scan(FimScan),
     Verify(FimVerify),
     Status(FimStatus),
+    Report(FimReport),
 }
 
 /// Where the baseline lies, and how answers are printed.
@@ -173,4 +176,65 @@ pub(crate) struct FimStatus {
     pub(crate) audit_rules: bool,
     #[command(flatten)]
     pub(crate) at: FimAt,
+}
+
+/// What was watched, compared and found, for people, programs and assessors. Exit 1: something is open, or NOT MET.
+///
+/// Reads from the server that is named, or whose data folder this is; with --state-dir, or where there is no server, from the
+/// baseline of this host alone.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  auditng fim report --from now-30d
+  auditng fim report --from 2026-11-01 --to 2026-11-30 --evidence pci --out november.html
+  auditng fim report --evidence nist --format ndjson | jq 'select(.record == \"requirement\")'
+  sudo auditng fim report --state-dir /var/lib/auditng/fim --evidence pci")]
+pub(crate) struct FimReport {
+    /// At or after this: date math (`now-7d`), a date, RFC 3339 or epoch milliseconds.
+    #[arg(long, value_name = "TIME", default_value = "now-7d")]
+    pub(crate) from: String,
+    /// Up to this.
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub(crate) to: String,
+    /// With a verdict for each requirement: PCI DSS 4.0.1 11.5.2 and 10.3.4, or NIST SP 800-53 SI-7 and SI-7(1).
+    #[arg(long, value_enum, value_name = "STANDARD")]
+    pub(crate) evidence: Option<FimEvidence>,
+    /// File to write; its ending says the format where --format does not.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How to write.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ReportFormat>,
+    /// Settings of the agent, for a report of this host alone; default /etc/auditng/agent.toml if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Report of this host alone, from the baseline in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub(crate) state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerAt,
+}
+
+/// Whose requirements.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum FimEvidence {
+    /// PCI DSS 4.0.1.
+    Pci,
+    /// NIST SP 800-53 revision 5.
+    Nist,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// One table.
+    Csv,
+    /// One file for a browser or a printer.
+    Html,
 }

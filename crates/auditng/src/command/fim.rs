@@ -6,6 +6,7 @@ mod local;
 mod place;
 mod print;
 mod progress;
+mod report;
 mod scan;
 mod status;
 mod verify;
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &Fim) -> Outcome {
         FimAction::Scan(arguments) => scan::run(arguments),
         FimAction::Verify(arguments) => verify::run(arguments),
         FimAction::Status(arguments) => status::run(arguments),
+        FimAction::Report(arguments) => report::run(arguments),
     }
 }
 

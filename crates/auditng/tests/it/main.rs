@@ -6,5 +6,6 @@ mod exactly_once;
 mod fim;
 mod program;
 mod replay;
+mod report;
 mod rules;
 mod search;

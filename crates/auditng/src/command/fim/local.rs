@@ -4,6 +4,8 @@
 mod look;
 mod trees;
 
+pub(super) use trees::policies;
+
 use std::path::PathBuf;
 
 use fim::baseline::{Baseline, Error, Opened, Options, Scan};
@@ -46,13 +48,13 @@ fn named(paths: &[String]) -> Result<Vec<PathBuf>, Failure> {
     control::paths(paths).map_err(|why| Failure::new(Code::Usage, why))
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What an error of opening means to somebody who is not checking the baseline itself.
-fn not_opened(error: Error) -> Failure {
+pub(super) fn not_opened(error: Error) -> Failure {
     let code = match &error {
         Error::Locked(_) => Code::Refused,
         Error::Store(_) => Code::Internal,
@@ -90,7 +92,7 @@ impl Local<'_> {
         if first && !paths.is_empty() {
             trees::keep(&mut baseline, paths)?;
         }
-        let policies = trees::policies(self.place, &baseline)?;
+        let policies = policies(self.place, &baseline)?;
         trees::readable(&policies)?;
         baseline.set_policies(policies.digest());
         let within = if first { &[] } else { paths };
@@ -147,7 +149,7 @@ impl Local<'_> {
         if baseline.approved().is_none() {
             return Err(not_opened(Error::Missing(self.options().file())));
         }
-        let policies = trees::policies(self.place, &baseline)?;
+        let policies = policies(self.place, &baseline)?;
         if let Some(id) = policy.filter(|id| policies.all().iter().all(|policy| &*policy.id != *id)) {
             return Err(Failure::new(Code::Usage, format!("there is no policy {id}; `auditng fim status` lists them")));
         }
@@ -200,7 +202,7 @@ impl Local<'_> {
     /// What the baseline alone answers.
     fn ask(&mut self, request: &Request) -> Result<(), Failure> {
         let mut baseline = self.open()?;
-        let policies = trees::policies(self.place, &baseline)?;
+        let policies = policies(self.place, &baseline)?;
         control::answer(request, &mut baseline, &policies, self.tell);
         Ok(())
     }

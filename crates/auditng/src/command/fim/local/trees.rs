@@ -37,7 +37,7 @@ fn kept(baseline: &Baseline) -> Vec<PathBuf> {
 }
 
 /// What applies: settings that were named, else the trees that the baseline is of, else the usual settings.
-pub(super) fn policies(place: &Place, baseline: &Baseline) -> Result<Policies, Failure> {
+pub(in crate::command::fim) fn policies(place: &Place, baseline: &Baseline) -> Result<Policies, Failure> {
     let trees = kept(baseline);
     if place.named || trees.is_empty() {
         return configured(place);
