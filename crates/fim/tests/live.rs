@@ -20,6 +20,8 @@ mod mounts;
 mod persons;
 #[path = "live/role.rs"]
 mod role;
+#[path = "live/scan.rs"]
+mod scan;
 #[path = "live/stand.rs"]
 mod stand;
 #[path = "live/storm.rs"]
@@ -74,6 +76,16 @@ fn tests() -> Vec<Test> {
         ("f42_fuse_is_left_to_scans", stand::no_bindfs, mounts::f42_fuse),
         ("f46_btrfs_subvolumes", stand::no_btrfs, mounts::f46_btrfs),
         ("f46_xfs", stand::no_xfs, mounts::f46_xfs),
+        ("f10_a_store_into_a_map_that_is_kept_is_found_by_a_scan", stand::no_python, scan::f10_mapped),
+        ("f11_chattr_is_found_by_a_scan", nothing, scan::f11_chattr),
+        ("f11_file_setattr_is_found_by_a_scan", stand::no_python, scan::f11_file_setattr),
+        ("f12_each_attribute_is_named_by_a_scan", stand::no_attribute_programs, scan::f12_attributes),
+        ("f13_times_put_back_do_not_hide_a_write", nothing, scan::f13_times_put_back),
+        ("f39_nothing_makes_a_scan_hang", nothing, scan::f39_no_hang),
+        ("f42_fuse_is_scanned_and_labelled", stand::no_bindfs, scan::f42_labelled),
+        ("f43_a_raw_write_is_found_by_the_rotating_scan", nothing, scan::f43_raw_write),
+        ("f44_the_first_scan_of_usr_tells_nothing", nothing, scan::f44_first_run),
+        ("f46_xfs_is_scanned_as_ext4", stand::no_xfs, scan::f46_xfs),
         ("a_new_mount_below_a_root_is_covered", nothing, mounts::new_mount),
         ("a_mount_can_be_unmounted_while_it_is_watched", nothing, mounts::unmounted),
     ]

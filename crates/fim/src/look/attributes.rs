@@ -17,9 +17,10 @@ const NAMES: usize = 512;
 /// The kernel's bound for all names, and for one value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
 const LARGEST: usize = 65_536;
 
-/// `statx` of `name` in `folder`, links not followed and automounts not triggered; an empty name is the folder's own.
+/// `statx` of `name` in `folder`, links not followed and automounts not triggered; an empty name is the folder's own. Of files that lie
+/// elsewhere (network, FUSE) what is true now is asked for, not what was a while ago; on local file systems that costs nothing.
 pub(crate) fn stat(folder: BorrowedFd<'_>, name: &CStr) -> Result<Statx, Errno> {
-    let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_FORCE_SYNC;
     if name.is_empty() {
         flags |= AtFlags::EMPTY_PATH;
     }

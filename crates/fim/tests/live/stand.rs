@@ -41,6 +41,14 @@ pub(crate) fn no_xfs() -> Option<String> {
     no_program("mkfs.xfs")
 }
 
+pub(crate) fn no_python() -> Option<String> {
+    no_program("python3")
+}
+
+pub(crate) fn no_attribute_programs() -> Option<String> {
+    ["setcap", "setfacl", "setfattr"].into_iter().find_map(no_program)
+}
+
 /// The wall clock of tests.
 #[expect(clippy::disallowed_methods, reason = "an edge: a test hands in the time")]
 pub(crate) fn now() -> Timestamp {
