@@ -9,6 +9,14 @@
 
 #[path = "fim/changes.rs"]
 mod changes;
+#[path = "fim/desk.rs"]
+mod desk;
+#[path = "fim/down.rs"]
+mod down;
+#[path = "fim/guard.rs"]
+mod guard;
+#[path = "fim/loss.rs"]
+mod loss;
 #[path = "fim/role.rs"]
 mod role;
 #[path = "fim/stand.rs"]
@@ -33,6 +41,15 @@ fn main() -> ExitCode {
         ("f04_a_temporary_renamed_over_is_one_replaced", changes::f04_replaced),
         ("f44_the_first_run_is_silent", changes::f44_first_run),
         ("f55_severity_tags_and_probe", changes::f55_policy),
+        ("f18_a_stopped_reader_loses_nothing_silently", loss::f18_stopped),
+        ("f19_a_full_queue_is_told_and_scanned", loss::f19_overflow),
+        ("f21_what_changed_while_nobody_watched", down::f21_while_down),
+        ("f22_a_baseline_that_was_edited_is_told", down::f22_refused),
+        ("f23_only_the_allowed_program_reads", guard::f23_detect),
+        ("f23_others_are_refused", guard::f23_enforce),
+        ("f29_mounted_over_a_watched_file", changes::f29_mounted_over),
+        ("f41_own_files_make_no_loop", changes::f41_no_loop),
+        ("f58_the_command_line_asks_the_agent", desk::f58_socket),
         ("f16_writers_that_exit_at_once_are_known", who::f16_short_writers),
     ];
     let trial = |(name, test)| Trial::ignorable_test(name, move || run(test));

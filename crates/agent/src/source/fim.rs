@@ -15,7 +15,7 @@
 //! spool, rules or searches.
 
 mod boxes;
-mod decide;
+mod control;
 pub mod event;
 mod held;
 mod identity;
@@ -25,6 +25,7 @@ mod out;
 pub mod replay;
 mod scans;
 mod shared;
+mod shelf;
 pub mod told;
 mod watch;
 mod witness;
@@ -36,8 +37,9 @@ use std::thread::JoinHandle;
 
 use fim::collect::{self, Collectors};
 use fim::config::{Config, Mode, Problems, Queue};
-use fim::judge::{Judge, Limits};
-use fim::policy::{Ground, Live as HostGround, Policies};
+use fim::judge::{Aids, Judge, Limits};
+use fim::policy::application::Table;
+use fim::policy::{Gate, Ground, Live as HostGround, Policies};
 use schema::Timestamp;
 
 use crate::clock::Clock;
@@ -47,11 +49,12 @@ use crate::health::{Health, State};
 use crate::intake::{Running, Sink, Source, Stop};
 
 use boxes::Boxes;
-use decide::Decider;
+use control::Desk;
 use memory::Memory;
 use out::Out;
 use scans::Scans;
 use shared::{Jobs, Known, Shared};
+use shelf::Shelf;
 use watch::{Figures, Watch, first_job, open_baseline};
 pub use witness::Witness;
 
@@ -112,14 +115,16 @@ impl Fim {
             stop: Arc::clone(&stop),
             source,
             jobs,
+            urgent: Jobs::default(),
+            under_way: Mutex::default(),
             known,
         });
         let boxes = Arc::new(Boxes(self.context.clone()));
-        let decider = Arc::new(Decider::new(Arc::clone(&policies), Arc::clone(&boxes), &ground));
+        let gate = Arc::new(Gate::new(Arc::clone(&policies), Table::read(&policies, &ground), boxes));
         // The process table hears of everybody before the first event comes.
         self.context.listen();
         self.witness.listen(Arc::clone(&policies));
-        let options = options(&shared.config, Arc::clone(&decider), clock.clone());
+        let options = options(&shared.config, Arc::clone(&gate), clock.clone());
         let identity = Arc::new(identity::Table(self.context.clone()));
         let (collectors, coverage) = Collectors::open(Arc::clone(&policies), options, identity);
         shared.known().coverage = coverage;
@@ -131,18 +136,26 @@ impl Fim {
         let memory = Memory::new(baseline);
         let filters = Chain::new(&self.filters, Vec::new(), health);
         let (tell, found) = sync_channel(FOUND);
+        let shelf = Shelf::open(&shared);
+        let texts = shelf.clone().map(|shelf| Box::new(shelf) as Box<dyn fim::content::Texts + Send>);
+        let lists = policies.all().iter().any(|policy| policy.restricted() || !policy.rotation.is_empty());
+        let judge = Judge::new(policies, limits(&shared.config)).with(Aids { texts, ..Aids::default() });
+        let out = Out::new(self.context.clone(), filters, sink, health, Arc::clone(&stop));
+        let who = out.shares();
         let watch = Watch {
             shared: Arc::clone(&shared),
-            context: self.context.clone(),
+            context: self.context,
+            shelf,
             collectors,
-            judge: Judge::new(policies, limits(&shared.config)),
+            judge,
             memory: memory.clone(),
             look: fim::look::Live::new(),
-            out: Out::new(self.context, filters, sink, health, Arc::clone(&stop)),
+            out,
             found,
             held: held::Held::default(),
             witness: self.witness,
-            decider,
+            lists,
+            gate,
             stage: health.stage("fim"),
             figures: Figures::of(health),
             starting,
@@ -152,14 +165,27 @@ impl Fim {
             containers: std::collections::BTreeMap::new(),
         };
         let scans = Scans { shared: Arc::clone(&shared), memory, tell };
-        let threads = vec![
+        let urgent = scans.clone();
+        let folder = shared.config.state_dir.clone();
+        let desk = Desk::open(scans.clone(), who).map_err(|error| {
+            shared.degraded("control", format!("the command line cannot ask this agent: {error}"));
+        });
+        let mut threads = vec![
             spawn("fim-judge", move || watch.run()).map_err(|error| error.to_string())?,
             spawn("fim-scan", move || scans.run()).map_err(|error| error.to_string())?,
+            spawn("fim-scan-now", move || urgent.run_now()).map_err(|error| error.to_string())?,
         ];
+        let mut asked = false;
+        if let Ok(desk) = desk {
+            threads.push(spawn("fim-control", move || desk.run()).map_err(|error| error.to_string())?);
+            asked = true;
+        }
         Ok(Running::new(
             move || {
-                stop.set();
-                shared.jobs.stop();
+                shared.end();
+                if asked {
+                    control::wake(&folder);
+                }
             },
             threads,
         ))
@@ -191,6 +217,13 @@ pub fn effective(mut config: Config, own: &[PathBuf]) -> Result<Config, String> 
     let files = in_folder(&config.dir)?;
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     config.add_files(files).map_err(|problems| problems.to_string())?;
+    let complaints = fim::import::add(&mut config, &mut |path| std::fs::read(path));
+    let (inert, wrong): (Vec<_>, Vec<_>) =
+        complaints.into_iter().partition(|complaint| complaint.kind == fim::import::Kind::Inert);
+    inert.iter().for_each(|complaint| tracing::warn!(%complaint, "fim import"));
+    if !wrong.is_empty() {
+        return Err(wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
     let state = std::iter::once(&config.state_dir).chain(own);
     let state: Vec<String> =
         state.filter_map(|folder| absolute(folder)?.to_str().map(|folder| format!("{folder}/**"))).collect();
@@ -223,7 +256,7 @@ fn in_folder(folder: &std::path::Path) -> Result<Vec<(String, String)>, String> 
     paths.iter().map(read).collect()
 }
 
-fn options(config: &Config, decide: Arc<Decider>, clock: Clock) -> collect::Options {
+fn options(config: &Config, decide: Arc<Gate>, clock: Clock) -> collect::Options {
     let mode = match config.mode {
         Mode::Auto => collect::Mode::Auto,
         Mode::Fanotify => collect::Mode::Fanotify,

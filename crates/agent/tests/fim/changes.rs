@@ -39,6 +39,41 @@ pub(crate) fn f04_replaced() {
     assert!(is(&event, field::EVENT_KIND, "alert"), "{}", event.to_json());
 }
 
+pub(crate) fn f29_mounted_over() {
+    let stand = Stand::new();
+    let path = stand.file("passwd", "root\n");
+    let other = stand.path("other");
+    std::fs::write(&other, "toor\n").unwrap();
+    let started = stand.start(stand.config()).on();
+    sh(&format!("mount --bind {} {}", other.display(), path.display()));
+    let mounted = started.sink.try_wait(|event| is(event, field::EVENT_ACTION, "mounted_over") && at(event, &path));
+    sh(&format!("umount {}", path.display()));
+    let event = mounted.unwrap_or_else(|| panic!("no event of the mount"));
+    assert!(event.get(field::PROCESS_PID).is_some() && is(&event, field::EVENT_KIND, "alert"), "{}", event.to_json());
+    started.change("unmounted", &path);
+}
+
+/// Its own state on the watched file system, inside of the watched tree.
+pub(crate) fn f41_no_loop() {
+    let stand = Stand::new();
+    let path = stand.file("x", "old\n");
+    let mut config = stand.config();
+    config.state_dir = stand.tree().join("state");
+    let started = stand.start(config).on();
+    sh(&format!("echo new >>{}", path.display()));
+    started.change("updated", &path);
+    // Another change takes longer than any loop needs to begin.
+    sh(&format!("echo newer >>{}", path.display()));
+    let twice = |event: &schema::Event| is(event, field::EVENT_ACTION, "updated") && at(event, &path);
+    started.sink.wait_for("the second change", 2, twice);
+    assert_eq!(
+        started.sink.changes().len(),
+        2,
+        "{:?}",
+        started.sink.changes().iter().map(|event| word(event, field::FILE_PATH)).collect::<Vec<_>>()
+    );
+}
+
 pub(crate) fn f44_first_run() {
     let stand = Stand::new();
     (0..2000).for_each(|at| drop(stand.file(&format!("{}/{at}", at % 40), "x")));

@@ -109,6 +109,12 @@ impl Started {
         self
     }
 
+    pub(crate) fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            assert!(running.stop().join(Instant::now() + PATIENCE), "the source does not stop");
+        }
+    }
+
     pub(crate) fn change(&self, action: &str, path: &Path) -> Event {
         let what = format!("{action} of {}", path.display());
         self.sink.wait(&what, |event| is(event, field::EVENT_ACTION, action) && at(event, path))
@@ -158,6 +164,14 @@ impl Collect {
             panic!("{what}: {found} of {count}; the last of all events:\n{}", all.join("\n"));
         }
         found
+    }
+
+    /// The first event that fits, now or later.
+    pub(crate) fn try_wait(&self, fits: impl Fn(&Event) -> bool) -> Option<Event> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let absent = |events: &mut Vec<Event>| !events.iter().any(&fits);
+        let (events, _) = self.came.wait_timeout_while(events, PATIENCE, absent).unwrap();
+        events.iter().find(|event| fits(event)).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Event> {

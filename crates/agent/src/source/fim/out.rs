@@ -45,6 +45,12 @@ impl Out {
         }
     }
 
+    /// How many changes there were by how sure it is who did them.
+    pub(super) fn shares(&self) -> [(&'static str, Arc<Figure>); 5] {
+        let words = ["unknown", "ambiguous", "merged", "strong", "certain"];
+        std::array::from_fn(|at| (words[at], Arc::clone(&self.confidence[at])))
+    }
+
     /// A judged change.
     pub(super) fn change(&mut self, change: &Change, now: Timestamp) {
         self.confidence[change.who.confidence as usize].add(1);
@@ -67,6 +73,11 @@ impl Out {
 
     fn enriched(&mut self, who: &Who, event: &mut Event, now: Timestamp) {
         self.context.apply_as(who, LATE_MS, event);
+        // A process that is known and whose program was not read in time: said, not left out.
+        let known = who.confidence >= fim::who::Confidence::Merged;
+        if known && who.reason.is_none() && event.get(field::PROCESS_EXECUTABLE).is_none() {
+            event.push_str(field::AUDITNG_FIM_WHO_REASON, fim::who::Reason::ReaderLate.name());
+        }
         self.deliver(event, now);
     }
 

@@ -1,6 +1,6 @@
 //! What the threads of this source share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use fim::change::ScanKind;
 use fim::collect::Coverage;
 use fim::control::Loss;
 use fim::policy::Policies;
+use fim::scan::Handle;
 use schema::Timestamp;
 
 use crate::clock::Clock;
@@ -29,6 +30,10 @@ pub(super) struct Shared {
     pub(super) stop: Arc<Stop>,
     pub(super) source: Arc<health::Source>,
     pub(super) jobs: Jobs,
+    /// Scans that must not wait for a pass under way.
+    pub(super) urgent: Jobs,
+    /// Scans under way, by number.
+    pub(super) under_way: Mutex<BTreeMap<u64, Arc<Handle>>>,
     pub(super) known: Mutex<Known>,
 }
 
@@ -65,6 +70,29 @@ impl Shared {
         let all: Vec<&str> = known.degraded.iter().map(|(_, why)| why.as_str()).collect();
         let state = if all.is_empty() { State::On } else { State::Degraded };
         self.source.set(state, all.join("; "));
+    }
+
+    /// A scan begins; it is stopped with the source. Its number is for [`Self::ended`].
+    pub(super) fn running(&self, handle: Arc<Handle>) -> u64 {
+        let mut all = lock(&self.under_way);
+        let number = all.last_key_value().map_or(1, |(number, _)| number + 1);
+        if self.stop.is_set() {
+            handle.stop();
+        }
+        all.insert(number, handle);
+        number
+    }
+
+    pub(super) fn ended(&self, number: u64) {
+        lock(&self.under_way).remove(&number);
+    }
+
+    /// Asks all threads to end.
+    pub(super) fn end(&self) {
+        self.stop.set();
+        self.jobs.stop();
+        self.urgent.stop();
+        lock(&self.under_way).values().for_each(|handle| handle.stop());
     }
 
     pub(super) fn note_loss(&self, loss: Loss) {
@@ -135,7 +163,6 @@ impl Jobs {
                     waiting.why = format!("{}; {}", waiting.why, job.why);
                 }
             }
-            None if job.kind == ScanKind::Targeted => state.jobs.push_front(job),
             None => state.jobs.push_back(job),
         }
         self.came.notify_all();

@@ -1,7 +1,7 @@
 //! `fim-judge`: takes what collectors, audit and scans tell, has it judged, and hands the changes over.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -13,19 +13,20 @@ use fim::collect::{Collectors, Coverage, How, Lost, LostBy, MountChange, Sight};
 use fim::evidence::{Collector, Evidence, Mask};
 use fim::judge::{Judge, Wish};
 use fim::look::Live;
-use fim::policy::Live as HostGround;
+use fim::policy::{ContainerFacts, Gate, Live as HostGround};
+use fim::scan::Summary;
 use schema::Timestamp;
 use schema::loss::Unit;
 use tracing::warn;
 
 use super::boxes::facts;
-use super::decide::Decider;
 use super::held::Held;
 use super::memory::Memory;
 use super::notice::{self, Scanned};
 use super::out::Out;
-use super::scans::{Ended, Found};
+use super::scans::{Ended, Found, queue_of};
 use super::shared::{Job, Shared};
+use super::shelf::Shelf;
 use super::witness::{Witness, Word, resolved};
 use crate::enrich::Context;
 use crate::health::{Counters, Figure, Health};
@@ -52,7 +53,9 @@ pub(super) struct Watch {
     pub(super) found: Receiver<Found>,
     pub(super) held: Held,
     pub(super) witness: Arc<Witness>,
-    pub(super) decider: Arc<Decider>,
+    pub(super) gate: Arc<Gate>,
+    /// Some policy lists applications.
+    pub(super) lists: bool,
     pub(super) stage: Arc<Counters>,
     pub(super) figures: Figures,
     /// The baseline that lay there failed its check: why, and where it is now. Nothing is approved by itself then.
@@ -62,7 +65,8 @@ pub(super) struct Watch {
     pub(super) committed: Timestamp,
     pub(super) looked: Timestamp,
     /// Containers whose file systems are marked, by id, with the process they were reached by.
-    pub(super) containers: BTreeMap<String, u32>,
+    pub(super) containers: BTreeMap<String, (u32, ContainerFacts)>,
+    pub(super) shelf: Option<Shelf>,
 }
 
 /// How full things are.
@@ -149,12 +153,19 @@ impl Watch {
     fn evidence(&mut self, evidence: Evidence, now: Timestamp) {
         self.stage.passed(1);
         let changes = Mask::CREATE.with(Mask::RENAME).with(Mask::CLOSE_WRITE).with(Mask::DELETE);
-        if evidence.mask.has(changes)
-            && [&evidence.path, &evidence.old_path].into_iter().flatten().any(|path| self.decider.state().1.names(path))
-        {
-            self.decider.renew(self.shared.policies(), &HostGround::host());
+        if evidence.mask.has(changes) && self.is_of_a_list(&evidence) {
+            let policies = self.shared.policies();
+            let mut table = self.gate.table();
+            table.renew(&policies, &HostGround::host());
+            self.gate.put(policies, table);
         }
         self.judge.take(evidence, now);
+    }
+
+    /// An executable that an allow-list names was replaced.
+    fn is_of_a_list(&self, evidence: &Evidence) -> bool {
+        let mut paths = [&evidence.path, &evidence.old_path].into_iter().flatten();
+        self.lists && paths.any(|path| self.gate.table().names(path))
     }
 
     /// Events are missing: the roots in question are scanned at once.
@@ -176,7 +187,8 @@ impl Watch {
     }
 
     fn rescan(&self, roots: Vec<PathBuf>, why: String, since: Timestamp) {
-        self.shared.jobs.add(Job { kind: ScanKind::Targeted, roots, why, since });
+        let job = Job { kind: ScanKind::Targeted, roots, why, since };
+        queue_of(&self.shared, &job).add(job);
     }
 
     fn mount(&mut self, mount: MountChange, now: Timestamp) {
@@ -274,49 +286,73 @@ impl Watch {
             match found {
                 Found::Change(change) => self.held.take(*change, now),
                 Found::Ended(ended) => self.ended(*ended, now),
+                Found::Asked(summary, root) => {
+                    self.tell_scan(&summary, "asked for on the command line", &root.to_string(), now)
+                }
+                Found::Approved => {
+                    let generation = self.memory.lock().approved().cloned();
+                    if let Some(generation) = generation {
+                        self.tell_generation("approved", &generation, now);
+                    }
+                }
+                Found::Settle(done) => {
+                    self.tell_held(now, true);
+                    done.send(()).ok();
+                }
             }
         }
     }
 
     fn ended(&mut self, ended: Ended, now: Timestamp) {
-        let Ended { job, mut scan, whole } = ended;
-        let start = Timestamp::from_millis(scan.start_ms);
+        let Ended { job, summary } = ended;
+        let (start, whole) = (summary.start, !summary.stopped);
         if whole {
             self.shared.repaired(&job.roots, start);
         }
         let first = job.kind == ScanKind::Baseline;
         let (generation, sealed) = {
             let mut baseline = self.memory.lock();
-            scan.generation = baseline.approved().map_or(0, |generation| generation.seal.generation);
-            let sealed = baseline.add_scan(&scan).and_then(|()| match first && whole && is_new(&baseline) {
-                true => baseline.approve(&[], "first run of this host", now).map(|_| ()),
-                false => baseline.seal(now),
+            let root = baseline.last_seal().root;
+            let sealed = baseline.add_scan(&summary.record(&job.why, Some(root))).and_then(|()| {
+                match first && whole && is_new(&baseline) {
+                    true => baseline.approve(&[], "first run of this host", now).map(|_| ()),
+                    false => baseline.seal(now),
+                }
             });
             (baseline.approved().cloned(), sealed.map(|()| baseline.last_seal().root))
         };
         if let Err(error) = &sealed {
             self.shared.degraded("baseline", format!("the baseline cannot be written: {error}"));
         }
-        let scanned = Scanned {
-            kind: job.kind.name(),
-            why: job.why,
-            from: start,
-            to: Timestamp::from_millis(scan.end_ms),
-            generation: generation.as_ref().map(|generation| generation.seal.generation),
-            root: sealed.map(|root| root.to_string()).unwrap_or_default(),
-            entries: scan.entries,
-            bytes: scan.hashed_bytes,
-            differences: scan.differences,
-            skipped: scan.skipped.values().sum(),
-            unreadable: scan.unreadable,
-            whole: whole && job.roots.is_empty(),
-        };
-        self.out.notice(notice::scan(&scanned), now);
+        let root = sealed.map(|root| root.to_string()).unwrap_or_default();
+        self.tell_scan(&summary, &job.why, &root, now);
         if first && let Some(generation) = generation {
             self.tell_generation("approved", &generation, now);
         }
         if matches!(job.kind, ScanKind::Baseline | ScanKind::WhileDown) {
             self.starting = None;
+        }
+    }
+
+    fn tell_scan(&mut self, summary: &Summary, why: &str, root: &str, now: Timestamp) {
+        let everything = self.shared.policies().roots().iter().all(|root| summary.roots.contains(&root.path));
+        let scanned = Scanned {
+            kind: summary.kind.name(),
+            why: why.to_owned(),
+            from: summary.start,
+            to: summary.end(),
+            generation: (summary.generation > 0).then_some(summary.generation),
+            root: root.to_owned(),
+            entries: summary.entries,
+            bytes: summary.hashed_bytes,
+            differences: summary.differences,
+            skipped: summary.skipped.values().sum(),
+            unreadable: summary.unreadable,
+            whole: !summary.stopped && everything,
+        };
+        self.out.notice(notice::scan(&scanned), now);
+        if let Some(shelf) = &self.shelf {
+            shelf.prime(&self.shared.policies(), &self.memory);
         }
     }
 
@@ -330,12 +366,22 @@ impl Watch {
             }
             false => {}
         }
-        self.held.run(now, end, memory, &mut |change| judge.found(change, now, &mut |change| changes.push(change)));
         for change in changes {
             self.out.change(&change, now);
         }
+        self.tell_held(now, end);
         for Wish::Scan { path, at, .. } in self.judge.wishes() {
             self.rescan(vec![path], "came with contents that nobody told of".to_owned(), at);
+        }
+    }
+
+    /// What scans found and nobody else told.
+    fn tell_held(&mut self, now: Timestamp, all: bool) {
+        let mut changes = Vec::new();
+        let (judge, memory) = (&mut self.judge, &mut self.memory);
+        self.held.run(now, all, memory, &mut |change| judge.found(change, now, &mut |change| changes.push(change)));
+        for change in changes {
+            self.out.change(&change, now);
         }
     }
 
@@ -353,26 +399,37 @@ impl Watch {
             .cloned()
             .collect();
         for id in gone {
-            if let Some(pid) = self.containers.remove(&id) {
+            if let Some((pid, _)) = self.containers.remove(&id) {
                 self.collectors.forget_container(pid);
-                self.decider.change(|_, table| table.leave(&id));
+                let mut table = self.gate.table();
+                table.leave(&id);
+                self.gate.put(self.shared.policies(), table);
             }
         }
         for (container, pid) in running {
-            if self.containers.contains_key(container.id()) {
-                continue;
-            }
-            self.containers.insert(container.id().to_owned(), pid);
-            for coverage in self.collectors.mark_container(pid, container.id()) {
-                self.covered(coverage, now);
-            }
-            let policies = self.shared.policies();
             let known = facts(&container);
-            if policies.ask_for(&known)
-                && let Ok(inside) = HostGround::inside(std::path::Path::new(&format!("/proc/{pid}/root")))
-            {
-                self.decider.change(|policies, table| table.enter(policies, &known, &inside));
+            match self.containers.get(container.id()) {
+                Some((_, before)) if *before == known => continue,
+                // More is known of it by now, and other policies may be about it.
+                Some((before, _)) => self.collectors.forget_container(*before),
+                None => {}
             }
+            self.enter(pid, &known, now);
+            self.containers.insert(container.id().to_owned(), (pid, known));
+        }
+    }
+
+    fn enter(&mut self, pid: u32, known: &ContainerFacts, now: Timestamp) {
+        for coverage in self.collectors.mark_container(pid, known.clone()) {
+            self.covered(coverage, now);
+        }
+        let policies = self.shared.policies();
+        if policies.ask_for(known)
+            && let Ok(inside) = HostGround::inside(Path::new(&format!("/proc/{pid}/root")))
+        {
+            let mut table = self.gate.table();
+            table.enter(&policies, known, &inside);
+            self.gate.put(policies, table);
         }
     }
 
