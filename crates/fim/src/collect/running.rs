@@ -1,5 +1,7 @@
 //! The collectors of a host at work: threads, their hand-over, and what is told of it.
 
+mod moves;
+
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -8,24 +10,22 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use schema::Timestamp;
-
-use super::cover::{self, Covered, Means};
+use super::cover::{self, Covered};
 use super::fanotify::parse::{self, Item as Parsed};
 use super::fanotify::{Counts, Excluded, Links, Reader};
 use super::inotify::Watches;
-use super::mount::{Moves, Source};
+use super::mount::Source;
 use super::permission::{Guard, Keeper};
 use super::person::Person;
 use super::places::Places;
 use super::queue::{Batch, Hole, Item, Of, Queue};
 use super::resolve::Resolver;
-use super::{Counters, Coverage, How, Identity, Lost, LostBy, Mode, MountChange, Options, Sight, inotify, mount, sys};
+use super::{Counters, Coverage, How, Identity, Lost, LostBy, Mode, Options, Sight, mount, sys};
 use crate::entry::FileId;
 use crate::evidence::{Evidence, Mask};
-use crate::mountinfo::{self, Mount, Mounts};
-use crate::policy::{ContainerFacts, Interest, Policies};
-use crate::who::{Confidence, Who};
+use crate::mountinfo::{self, Mounts};
+use crate::policy::{ContainerFacts, Policies};
+use crate::who::Confidence;
 
 /// Items taken in one call, at most: some thousand sights.
 const AT_ONCE: usize = 16;
@@ -141,75 +141,6 @@ impl Collectors {
         }
     }
 
-    /// Covers all roots as well as it goes.
-    fn cover(&mut self) -> Vec<Coverage> {
-        let mut covered = self.cover_with(None);
-        if covered.iter().any(|one| one.coverage.how != How::Fanotify) && self.inotify_wanted(&covered) {
-            let watches = self.start_inotify();
-            covered = self.cover_with(watches.as_deref());
-        }
-        self.covered = covered;
-        self.cover_named();
-        self.coverage()
-    }
-
-    /// Whether inotify may help with what fanotify could not cover.
-    fn inotify_wanted(&self, covered: &[Covered]) -> bool {
-        let helps = |one: &Covered| {
-            let mount = self.places.mounts.of(&one.coverage.root);
-            one.coverage.how == How::ScanOnly && mount.is_some_and(|mount| mount.remote().is_none() && !mount.made_up())
-        };
-        matches!(self.options.mode, Mode::Auto | Mode::Inotify) && covered.iter().any(helps)
-    }
-
-    fn start_inotify(&mut self) -> Option<Arc<Watches>> {
-        // Another set of policies: the old watches end with their thread, at the latest with us.
-        let policies = Arc::clone(&self.places.policies);
-        let watches = Arc::new(Watches::open(policies, self.options.watches_percent).ok()?);
-        let watcher = inotify::Watcher {
-            watches: Arc::clone(&watches),
-            queue: Arc::clone(&self.queue),
-            now: Arc::clone(&self.options.now),
-        };
-        self.start("fim-inotify", move || watcher.run());
-        self.watches = Some(Arc::clone(&watches));
-        Some(watches)
-    }
-
-    fn cover_with(&mut self, watches: Option<&Watches>) -> Vec<Covered> {
-        let group = self.group.as_ref().map(|group| &**group).map_err(String::as_str);
-        cover::roots(&mut self.places, &Means { mode: self.options.mode, group, watches })
-    }
-
-    /// Holds and watches the files that policies name.
-    fn cover_named(&mut self) {
-        self.named = cover::asks(self.places.policies.all());
-        let (files, cut) = cover::named(&self.places);
-        let mut left = usize::from(cut);
-        for (path, hold, opens) in files {
-            left += usize::from(!self.cover_file(&path, hold, opens));
-        }
-        if left > 0 {
-            let root = PathBuf::from("/");
-            let reason = "some files that policies want held, or each open of, are not".to_owned();
-            self.covered.push(Covered { coverage: Coverage { root, how: How::ScanOnly, reason }, fsid: None });
-        }
-    }
-
-    fn cover_file(&self, path: &Path, hold: bool, opens: bool) -> bool {
-        let held = match &self.guard {
-            Some(guard) if hold => guard.hold(path).is_ok(),
-            Some(_) => true,
-            None => !hold,
-        };
-        let marked = match &self.group {
-            Ok(group) if opens && !hold => cover::mark_opens(group, path).is_ok(),
-            Ok(_) => true,
-            Err(_) => !opens,
-        };
-        held && marked
-    }
-
     /// Waits at most `timeout` for something to tell, then tells what there is, at most some thousand sights at once. Returns how many.
     pub fn take(&mut self, timeout: Duration, each: &mut dyn FnMut(Sight)) -> usize {
         let mut count = 0;
@@ -255,6 +186,7 @@ impl Collectors {
     fn evidence(&mut self, evidence: Evidence, tell: &mut dyn FnMut(Sight)) {
         self.told += 1;
         self.attributed += u64::from(evidence.who.confidence >= Confidence::Strong);
+        self.note_links(&evidence);
         let new = Mask::CREATE.with(Mask::RENAME);
         if self.named != (false, false)
             && evidence.mask.has(new)
@@ -268,6 +200,25 @@ impl Collectors {
             }
         }
         tell(Sight::Evidence(evidence));
+    }
+
+    /// A file that has just got another name: its watched one is remembered (see [`Self::link`]).
+    fn note_links(&self, evidence: &Evidence) {
+        use std::os::unix::fs::MetadataExt;
+        let linked = Mask::CREATE.with(Mask::ATTRIB);
+        let file = evidence.mask.has(linked) && !evidence.mask.has(Mask::ONDIR) && evidence.id.is_some();
+        let Some(path) = evidence.path.as_ref().filter(|_| file) else { return };
+        let stat = std::fs::symlink_metadata(path).ok().filter(|stat| stat.is_file() && stat.nlink() > 1);
+        if let Some(stat) = stat
+            && !self.policies().of(path).is_empty()
+        {
+            // Too many: the next scan finds what happens to it.
+            self.link(FileId { dev: stat.dev(), inode: stat.ino() }, path);
+        }
+    }
+
+    fn policies(&self) -> &Policies {
+        &self.places.policies
     }
 
     fn other_coverage(&mut self, coverage: Coverage, tell: &mut dyn FnMut(Sight)) {
@@ -304,64 +255,6 @@ impl Collectors {
             Of::Marked => on(&|one| one.fsid.is_some()),
             Of::Watched => self.watches.as_ref().map(|watches| watches.roots()).unwrap_or_default(),
         }
-    }
-
-    /// Mounts have moved: tells what now lies over a covered path or is gone from there, and covers what is new.
-    fn moved(&mut self, moves: &Moves, tell: &mut dyn FnMut(Sight)) {
-        let now = mounts();
-        let before = std::mem::replace(&mut self.places.mounts, now);
-        let changes: Vec<MountChange> = {
-            let (old, new) = (&before, &self.places.mounts);
-            let gone = missing(old, new).map(|mount| (mount, false));
-            let come = missing(new, old).map(|mount| (mount, true));
-            let asked = |mount: &Mount| self.places.policies.interest(&mount.point) == Interest::Some;
-            let by = self.by(moves);
-            gone.chain(come)
-                .filter(|(mount, _)| asked(mount))
-                .map(|(mount, mounted)| change(mount, mounted, moves.at, &by))
-                .collect()
-        };
-        self.refresh();
-        changes.into_iter().for_each(|change| tell(Sight::Mount(change)));
-        let was: Vec<Coverage> = self.covered.iter().map(|one| one.coverage.clone()).collect();
-        let watches = self.watches.clone();
-        let mut covered = self.cover_with(watches.as_deref());
-        if watches.is_none() && self.inotify_wanted(&covered) {
-            let watches = self.start_inotify();
-            covered = self.cover_with(watches.as_deref());
-        }
-        self.covered = covered;
-        for one in &self.covered {
-            if !was.contains(&one.coverage) {
-                tell(Sight::Coverage(one.coverage.clone()));
-            }
-        }
-    }
-
-    /// After other mounts or policies: whatever is remembered of folders may be wrong.
-    fn refresh(&mut self) {
-        self.places.rest();
-        self.places.overlays = crate::overlay::Table::new(&self.places.mounts);
-        for (pid, (id, _)) in &self.containers {
-            if let Ok(table) = std::fs::read(format!("/proc/{pid}/mountinfo")) {
-                let own = mountinfo::read(&table);
-                self.places.overlays.add_container(*pid, id, &own, &self.places.mounts);
-            }
-        }
-        self.places.drop_unmounted();
-        self.places.forget();
-        self.resolver.excluded.forget();
-    }
-
-    fn by(&self, moves: &Moves) -> Who {
-        let mut people = moves.by.iter().map(|person| person.who(|pid| self.identity.of(pid, moves.at)));
-        let Some(first) = people.next() else { return Who::unknown(crate::who::Reason::NotTold) };
-        let others: Vec<u32> = people.map(|who| who.pid).take(3).collect();
-        if others.is_empty() {
-            return first;
-        }
-        let candidates = std::iter::once(first.pid).chain(others).collect();
-        Who { confidence: Confidence::Ambiguous, candidates, ..Who::default() }
     }
 
     /// Other policies from now on. Returns how all roots are covered now.
@@ -404,7 +297,8 @@ impl Collectors {
     }
 
     /// A watched path is one of several names of this inode: what is written under a name outside of all roots is told under this
-    /// one. False: there are too many such files; a scan finds the change.
+    /// one. Names that are made from now on are noticed; of those that were there before, whoever knows them tells (an entry with
+    /// `nlink > 1`). False: there are too many such files; a scan finds the change.
     pub fn link(&self, id: FileId, path: &Path) -> bool {
         self.resolver.links.0.lock().unwrap_or_else(PoisonError::into_inner).add(id, path)
     }
@@ -463,24 +357,4 @@ impl Drop for Collectors {
 /// This host's mounts now.
 fn mounts() -> Mounts {
     mountinfo::read(&std::fs::read("/proc/self/mountinfo").unwrap_or_default())
-}
-
-/// Mounts of the one table that are not in the other.
-fn missing<'a>(of: &'a Mounts, from: &'a Mounts) -> impl Iterator<Item = &'a Mount> {
-    let key = |mount: &'a Mount| (mount.id, mount.dev, &mount.point, &mount.root);
-    let there: std::collections::HashSet<_> = from.list.iter().map(key).collect();
-    of.list.iter().filter(move |mount| !there.contains(&key(mount)))
-}
-
-fn change(mount: &Mount, mounted: bool, at: Timestamp, by: &Who) -> MountChange {
-    let bound = mount.root != Path::new("/");
-    MountChange {
-        at,
-        path: mount.point.clone(),
-        mounted,
-        id: mount.id,
-        fstype: mount.fstype.clone(),
-        source: if bound { mount.root.clone() } else { mount.source.clone() },
-        who: by.clone(),
-    }
 }

@@ -72,17 +72,31 @@ pub(crate) fn f7_over_the_border() {
 }
 
 pub(crate) fn f8_hard_link() {
-    let mut stand = Stand::new();
-    stand.after("echo 1 > f; ln f ../outside/g; echo 2 > ../outside/h");
-    let stat = std::fs::metadata(stand.watched().join("f")).unwrap();
+    let folder = Folder::new();
+    shell(&folder.path("watched"), "echo 1 > f; ln f ../outside/before");
+    let mut stand = Stand::with(folder, options(), Arc::new(NoIdentity));
+    let watched = stand.watched().join("f");
+    let stat = std::fs::metadata(&watched).unwrap();
     let id = FileId { dev: stat.dev(), inode: stat.ino() };
-    assert!(stand.collectors.link(id, &stand.watched().join("f")));
+    let check = |stand: &mut Stand, name: &str| {
+        let evidence = stand.after(&format!("echo 3 >> ../outside/{name}; echo 3 >> ../outside/other"));
+        let told: Vec<_> = evidence.iter().filter(|one| one.mask.has(Mask::MODIFY)).collect();
+        assert!(!told.is_empty(), "nothing told");
+        for one in told {
+            assert_eq!((one.path.as_deref(), one.id), (Some(&*watched), Some(id)));
+        }
+    };
+    // A name that was there before, of which whoever scans knows.
+    assert!(stand.collectors.link(id, &watched));
+    check(&mut stand, "before");
+
+    // One that is made while we look.
+    let mut stand = Stand::new();
+    let watched = stand.watched().join("f");
+    stand.after("echo 1 > f; ln f ../outside/g");
     let evidence = stand.after("echo 3 >> ../outside/g; echo 3 >> ../outside/h");
     let told: Vec<_> = evidence.iter().filter(|one| one.mask.has(Mask::MODIFY)).collect();
-    assert!(!told.is_empty(), "nothing told");
-    for one in told {
-        assert_eq!((one.path.as_deref(), one.id), (Some(&*stand.watched().join("f")), Some(id)));
-    }
+    assert!(!told.is_empty() && told.iter().all(|one| one.path.as_deref() == Some(&*watched)), "{told:#?}");
 }
 
 pub(crate) fn f9_tmpfile() {
