@@ -4,6 +4,7 @@
 mod bad_input;
 mod exactly_once;
 mod fim;
+mod fim_import;
 mod program;
 mod replay;
 mod report;

@@ -19,11 +19,11 @@ pub(super) fn read(text: &str, out: &mut Reading<'_>) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let rule = match words(line).and_then(|words| rule(&words)) {
+        let rule = match words(line).map_err(refused).and_then(|words| rule(&words)) {
             Ok(Some(rule)) => rule,
             Ok(None) => continue,
-            Err(what) => {
-                out.complain(place, Kind::Refused, what);
+            Err((kind, what)) => {
+                out.complain(place, kind, what);
                 continue;
             }
         };
@@ -64,6 +64,13 @@ fn letter(class: Class) -> char {
     }
 }
 
+/// Why a rule is not taken: it has no meaning for the integrity of files, or is none.
+type Wrong = (Kind, String);
+
+fn refused(what: impl Into<String>) -> Wrong {
+    (Kind::Refused, what.into())
+}
+
 /// A rule about a file or folder.
 #[derive(Default)]
 struct Rule {
@@ -75,13 +82,13 @@ struct Rule {
 }
 
 /// One rule; `None`: it is about no file, or no rule at all.
-fn rule(words: &[String]) -> Result<Option<Rule>, String> {
+fn rule(words: &[String]) -> Result<Option<Rule>, Wrong> {
     let mut rule = Rule::default();
     let (mut path, mut letters, mut calls, mut never) = (None, None, false, false);
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         match word.as_str() {
-            "-w" => path = Some((rest.next().cloned().ok_or("-w without a path")?, true)),
+            "-w" => path = Some((rest.next().cloned().ok_or_else(|| refused("-w without a path"))?, true)),
             "-W" | "-d" | "-D" => return Ok(None),
             "-p" => letters = rest.next().cloned(),
             "-k" => rule.keys.extend(rest.next().cloned()),
@@ -90,23 +97,29 @@ fn rule(words: &[String]) -> Result<Option<Rule>, String> {
                 calls = true;
                 rest.next();
             }
-            "-F" => field(rest.next().ok_or("-F without a field")?, &mut rule, &mut path, &mut letters)?,
+            "-F" => {
+                field(rest.next().ok_or_else(|| refused("-F without a field"))?, &mut rule, &mut path, &mut letters)?
+            }
             "-C" => rule.remarks.extend(rest.next().map(|what| condition(what))),
             _ => {}
         }
     }
     let Some((path, tree)) = path else { return Ok(None) };
     if never {
-        return Err(format!("never: kernel rules that leave {path:?} out are not taken; an exclude does that here"));
+        let what = format!("never: kernel rules that leave {path:?} out are not taken; an exclude does that here");
+        return Err((Kind::Inert, what));
     }
     rule.letters = match letters {
         Some(letters) if !letters.is_empty() && letters.chars().all(|letter| "rwxa".contains(letter)) => letters,
-        Some(letters) => return Err(format!("{letters:?} are no letters of r, w, x and a")),
+        Some(letters) => return Err(refused(format!("{letters:?} are no letters of r, w, x and a"))),
         // The kernel's own default of a watch.
         None if !calls => "rwxa".to_owned(),
-        None => return Err("no perm=: system calls alone do not say what is done to the file".to_owned()),
+        None => {
+            let what = "no perm=: system calls alone do not say what is done to the file";
+            return Err((Kind::Inert, what.to_owned()));
+        }
     };
-    rule.pattern = pattern(&path, tree)?;
+    rule.pattern = pattern(&path, tree).map_err(refused)?;
     if path.contains(['*', '?', '[']) {
         rule.remarks.push(format!("auditctl knows no wildcards: {path:?} stands for a file of exactly this name"));
     }
@@ -122,7 +135,7 @@ fn field(
     rule: &mut Rule,
     path: &mut Option<(String, bool)>,
     letters: &mut Option<String>,
-) -> Result<(), String> {
+) -> Result<(), Wrong> {
     let Some((name, value)) =
         text.split_once('=').filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     else {
@@ -136,7 +149,7 @@ fn field(
         "key" => rule.keys.push(value.to_owned()),
         "arch" => {}
         "success" if matches!(value, "0" | "no") => {
-            return Err(format!("{text}: an open that failed is no change of a file"));
+            return Err((Kind::Inert, format!("{text}: an open that failed is no change of a file")));
         }
         _ => rule.remarks.push(condition(text)),
     }

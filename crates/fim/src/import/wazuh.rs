@@ -187,7 +187,7 @@ fn directories(node: Node<'_, '_>, settings: &Section, out: &mut Reading<'_>) {
             ("follow_symbolic_link", Some(true)) => {
                 out.complain(
                     place(node),
-                    Kind::Refused,
+                    Kind::Inert,
                     "follow_symbolic_link: links inside of what is watched are not followed; name where they lead",
                 );
             }

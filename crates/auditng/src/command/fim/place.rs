@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use fim::config::Config;
+use fim::import::Kind;
 
 use crate::cli::FimAt;
+use crate::command::fim::print::warn;
 use crate::exit::{Code, Failure};
 
 /// Taken if it is there and no other is named.
@@ -54,7 +56,19 @@ fn read(file: &Path) -> Result<Config, Failure> {
     let texts = texts.collect::<Result<Vec<_>, Failure>>()?;
     let files = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     config.add_files(files).map_err(|problems| wrong(file, &problems))?;
+    import(&mut config)?;
     Ok(config)
+}
+
+/// What others' files give. All that is not taken is named; what has no meaning here is no error.
+fn import(config: &mut Config) -> Result<(), Failure> {
+    let complaints = fim::import::add(config, &mut |path| std::fs::read(path));
+    let said: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+    if complaints.iter().all(|complaint| complaint.kind == Kind::Inert) {
+        said.iter().for_each(|complaint| warn(complaint));
+        return Ok(());
+    }
+    Err(Failure::new(Code::Usage, format!("what is imported has errors:\n{}", said.join("\n"))))
 }
 
 fn text(file: &Path) -> Result<String, Failure> {
