@@ -175,6 +175,13 @@ impl Group {
             packages: BTreeMap::new(),
             tree: Tree::default(),
         });
+        let file = |change: &Change| change.after.as_ref().is_some_and(|entry| entry.kind == Kind::File);
+        if !file(&group.summary) && file(change) {
+            // A file says more than the folder that it came with.
+            let (count, mask) = (group.summary.count, group.summary.mask);
+            let policies = std::mem::take(&mut group.summary.policies);
+            group.summary = Change { count, mask, policies, ..change.clone() };
+        }
         group.summary.count += 1;
         group.summary.mask = group.summary.mask.with(change.mask);
         group.tree.add(row(change));

@@ -12,10 +12,16 @@
 mod flow;
 #[path = "live/guard.rs"]
 mod guard;
+#[path = "live/judged.rs"]
+mod judged;
+#[path = "live/logs.rs"]
+mod logs;
 #[path = "live/loss.rs"]
 mod loss;
 #[path = "live/mounts.rs"]
 mod mounts;
+#[path = "live/packages.rs"]
+mod packages;
 #[path = "live/persons.rs"]
 mod persons;
 #[path = "live/role.rs"]
@@ -87,6 +93,20 @@ fn tests() -> Vec<Test> {
         ("f44_the_first_scan_of_usr_tells_nothing", nothing, scan::f44_first_run),
         ("f46_xfs_is_scanned_as_ext4", stand::no_xfs, scan::f46_xfs),
         ("a_new_mount_below_a_root_is_covered", nothing, mounts::new_mount),
+        ("f3_judged_an_edit_below_a_renamed_parent", nothing, judged::f3_renamed_parent),
+        ("f4_judged_a_temporary_renamed_over", nothing, judged::f4_replaced),
+        ("f5_judged_vim_in_both_backup_modes", stand::no_vim, judged::f5_vim),
+        ("f6_judged_exchanged_files", nothing, judged::f6_exchange),
+        ("f7_judged_moves_across_the_border", nothing, judged::f7_border),
+        ("f8_judged_a_write_through_a_link_outside", nothing, judged::f8_hard_link),
+        ("f9_judged_a_file_made_without_a_name", nothing, judged::f9_tmpfile),
+        ("f12_judged_every_attribute", stand::no_attribute_programs, judged::f12_attributes),
+        ("f14_judged_truncate_by_path", nothing, judged::f14_truncate),
+        ("f15_judged_made_and_removed_at_once", nothing, judged::f15_brief),
+        ("f33_judged_another_target", nothing, judged::f33_symlink),
+        ("f34_logs_grow_rotate_and_are_rewritten", stand::no_logrotate, logs::f34_logs),
+        ("f35_a_package_is_upgraded_and_edited", stand::no_dpkg_deb, packages::f35_upgrade),
+        ("f47_judged_a_difference_without_secrets", nothing, judged::f47_contents),
         ("a_mount_can_be_unmounted_while_it_is_watched", nothing, mounts::unmounted),
     ]
 }

@@ -659,9 +659,11 @@ impl Court<'_> {
         let origin = self.case.origin(&place.path);
         let backup =
             place.arrived && origin != place.path && self.at(origin).is_some_and(|at| self.sights[at].before.is_some());
+        // A second name of what was here before; numbers are given out again, but who makes an object anew writes to it.
+        let written = place.mask.has(Mask::MODIFY.with(Mask::CLOSE_WRITE).with(Mask::ONDIR));
         let linked = |sight: &Sight| {
-            let objects = sight.before.iter().chain(sight.now.entry());
-            sight.place.path != place.path && objects.into_iter().any(|entry| place.ids.contains(&entry.id))
+            let other = sight.place.path != place.path && !written;
+            other && sight.before.as_ref().is_some_and(|entry| place.ids.contains(&entry.id))
         };
         renamed || backup || self.sights.iter().any(linked)
     }

@@ -48,6 +48,8 @@ fn of_name(name: &[u8]) -> Option<&[u8]> {
 }
 
 fn swap(name: &[u8]) -> Option<&[u8]> {
+    // vim tries with a file of this name whether two names can be one.
+    let name = name.strip_suffix(b"x").filter(|name| name.ends_with(b".swp")).unwrap_or(name);
     let (stem, end) = name.split_at_checked(name.len().checked_sub(4)?)?;
     let swap = matches!(end, [b'.', b's', b'a'..=b'w', b'a'..=b'z']);
     stem.strip_prefix(b".").filter(|_| swap)
@@ -73,9 +75,17 @@ mod tests {
 
     #[test]
     fn names_of_editors() {
-        for name in
-            [".hosts.swp", ".hosts.swx", ".hosts.swo", "hosts~", ".#hosts", "#hosts#", ".hosts.un~", "hosts.dpkg-new"]
-        {
+        for name in [
+            ".hosts.swp",
+            ".hosts.swx",
+            ".hosts.swo",
+            ".hosts.swpx",
+            "hosts~",
+            ".#hosts",
+            "#hosts#",
+            ".hosts.un~",
+            "hosts.dpkg-new",
+        ] {
             assert_eq!(whose(name).as_deref(), Some("/etc/hosts"), "{name}");
         }
         assert_eq!(whose("4913").as_deref(), Some("folder"));

@@ -43,6 +43,8 @@ struct Lists {
 /// dpkg's database.
 #[derive(Debug)]
 pub struct Dpkg {
+    /// What paths in lists begin at.
+    root: PathBuf,
     folder: PathBuf,
     packages: HashMap<String, Lists>,
     versions: HashMap<String, String>,
@@ -52,11 +54,13 @@ pub struct Dpkg {
 }
 
 impl Dpkg {
-    /// The database in this folder, `/var/lib/dpkg` as a rule. `None`: there is none.
+    /// The database of the system under this root, `/` as a rule. `None`: there is none.
     #[must_use]
-    pub fn open(folder: &Path) -> Option<Self> {
+    pub fn open(root: &Path) -> Option<Self> {
+        let folder = root.join("var/lib/dpkg");
         folder.join("info").is_dir().then(|| Self {
-            folder: folder.to_owned(),
+            root: root.to_owned(),
+            folder,
             packages: HashMap::new(),
             versions: HashMap::new(),
             conffiles: HashMap::new(),
@@ -129,19 +133,23 @@ impl Dpkg {
         names.iter().find_map(lists).map(|(package, _)| package)
     }
 
+    fn names(&self, path: &Path) -> Vec<Vec<u8>> {
+        path.strip_prefix(&self.root).map(names).unwrap_or_default()
+    }
+
     fn find(&self, change: &Change, entry: &Entry) -> Option<String> {
-        let names = names(&change.path);
+        let names = self.names(&change.path);
         match entry.kind {
             Kind::File => match temporary(&change.path).filter(|_| change.path.symlink_metadata().is_err()) {
                 // It has become what it was made for, of which is told by itself.
-                Some(path) => self.listing(&self::names(&path)).cloned(),
+                Some(path) => self.listing(&self.names(&path)).cloned(),
                 None => self.of_file(&names, &change.path, entry),
             },
             Kind::Directory => self.listing(&names).filter(|_| entry.uid == 0 && entry.mode & 0o022 == 0).cloned(),
             Kind::Symlink => {
                 let target = Path::new(OsStr::from_bytes(entry.target.as_deref()?));
                 let target = plain(&change.path.parent()?.join(target));
-                self.listing(&self::names(&target))?;
+                self.listing(&self.names(&target))?;
                 self.listing(&names).cloned()
             }
             Kind::Fifo | Kind::Socket | Kind::Character | Kind::Block => None,
@@ -235,10 +243,9 @@ fn conffiles(stanza: &str) -> Vec<(Vec<u8>, Md5Sum)> {
     lines.take_while(|line| line.starts_with(' ')).filter_map(line).collect()
 }
 
-/// The names that lists may have for a path: packages still say `/bin/x` of what is `/usr/bin/x`.
+/// The names that lists may have for a path below the root: packages still say `/bin/x` of what is `/usr/bin/x`.
 fn names(path: &Path) -> Vec<Vec<u8>> {
     let bytes = path.as_os_str().as_bytes();
-    let bytes = bytes.strip_prefix(b"/").unwrap_or(bytes);
     let merged = bytes
         .strip_prefix(b"usr/")
         .filter(|rest| [&b"bin/"[..], b"sbin/", b"lib"].iter().any(|part| rest.starts_with(part)));
@@ -300,7 +307,7 @@ mod tests {
         let stanza = "Package: x\nVersion: 1:2-3\nConffiles:\n /etc/x d41d8cd98f00b204e9800998ecf8427e\n /etc/y newconffile\nHomepage: z\n";
         assert_eq!(package(stanza).unwrap().version, "1:2-3");
         assert_eq!(conffiles(stanza).len(), 1);
-        assert_eq!(names(Path::new("/usr/bin/x")), [b"usr/bin/x".to_vec(), b"bin/x".to_vec()]);
+        assert_eq!(names(Path::new("usr/bin/x")), [b"usr/bin/x".to_vec(), b"bin/x".to_vec()]);
         assert_eq!(plain(Path::new("/a/b/../c/./d")), Path::new("/a/c/d"));
     }
 }

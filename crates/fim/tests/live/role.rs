@@ -13,6 +13,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
     match name {
         "trees" => trees_at_once(Path::new(&words[0]), words[1].parse().unwrap()),
         "tmpfile" => tmpfile(Path::new(&words[0])),
+        "exchange" => exchange(Path::new(&words[0]), Path::new(&words[1])),
         "brief" => brief(Path::new(&words[0]), words[1].parse().unwrap()),
         "collector" => collector(Path::new(&words[0]), words.len() > 1),
         "opens" => opens(Path::new(&words[0]), words[1].parse().unwrap()),
@@ -41,6 +42,12 @@ fn tmpfile(folder: &Path) {
     rustix::io::write(&file, b"hello").unwrap();
     let link = format!("/proc/self/fd/{}", file.as_raw_fd());
     rustix::fs::linkat(CWD, link, CWD, folder.join("named"), AtFlags::SYMLINK_FOLLOW).unwrap();
+}
+
+/// Two files change places.
+fn exchange(one: &Path, other: &Path) {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
 }
 
 /// Files that come and go.

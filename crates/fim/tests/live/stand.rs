@@ -49,6 +49,18 @@ pub(crate) fn no_attribute_programs() -> Option<String> {
     ["setcap", "setfacl", "setfattr"].into_iter().find_map(no_program)
 }
 
+pub(crate) fn no_vim() -> Option<String> {
+    no_program("vim")
+}
+
+pub(crate) fn no_logrotate() -> Option<String> {
+    no_program("logrotate")
+}
+
+pub(crate) fn no_dpkg_deb() -> Option<String> {
+    no_program("dpkg-deb")
+}
+
 /// The wall clock of tests.
 #[expect(clippy::disallowed_methods, reason = "an edge: a test hands in the time")]
 pub(crate) fn now() -> Timestamp {
