@@ -10,7 +10,7 @@ use super::inotify::Watches;
 use super::places::{Places, Reach, c_path, open_mount, under};
 use super::sys::{self, On};
 use super::{Coverage, How, Mode, btrfs};
-use crate::mountinfo::{self, Mount};
+use crate::mountinfo::{self, Mount, Mounts};
 use crate::policy::{Classes, Guard, Interest, Policy};
 
 /// Files of a policy that are named one by one (holds, accesses), at most.
@@ -147,12 +147,7 @@ fn mark_top(places: &mut Places, group: &OwnedFd, mount: &Mount) -> Result<u64, 
 }
 
 /// The file systems of a container that this host has not mounted itself: tmpfs, volumes of their own. What cannot be covered.
-pub(crate) fn container(places: &mut Places, group: &OwnedFd, pid: u32, id: &str) -> Vec<Covered> {
-    let Ok(table) = std::fs::read(format!("/proc/{pid}/mountinfo")) else { return Vec::new() };
-    let own = mountinfo::read(&table);
-    let mut overlays = std::mem::take(&mut places.overlays);
-    overlays.add_container(pid, id, &own, &places.mounts);
-    places.overlays = overlays;
+pub(crate) fn container(places: &mut Places, group: &OwnedFd, pid: u32, id: &str, own: &Mounts) -> Vec<Covered> {
     let root = PathBuf::from(format!("/proc/{pid}/root"));
     let mut covered = Vec::new();
     for mount in &own.list {

@@ -44,13 +44,23 @@ pub struct Collectors {
     covered: Vec<Covered>,
     /// Files that are held, and files of which each open is told.
     named: (bool, bool),
-    containers: HashMap<u32, (Box<str>, Vec<Covered>)>,
+    containers: HashMap<u32, Boxed>,
+    /// The mounts that changes are told against.
+    known: Mounts,
     told: u64,
     attributed: u64,
     lost: u64,
     /// Readable when the threads are to end; `None`: there are none.
     end: Option<Arc<OwnedFd>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// A container that is known.
+struct Boxed {
+    id: Box<str>,
+    /// Its mounts that may matter.
+    own: Mounts,
+    covered: Vec<Covered>,
 }
 
 impl Collectors {
@@ -77,6 +87,7 @@ impl Collectors {
             covered: Vec::new(),
             named: (false, false),
             containers: HashMap::new(),
+            known: Mounts::default(),
             told: 0,
             attributed: 0,
             lost: 0,
@@ -85,6 +96,7 @@ impl Collectors {
             options,
         };
         all.start_readers();
+        all.known = all.places.mounts.clone();
         let coverage = all.cover();
         (all, coverage)
     }
@@ -238,6 +250,10 @@ impl Collectors {
         for (hole, count) in holes {
             self.lost += count;
             let roots = self.roots_of(hole.of);
+            // Of a file system that no root lies on: nobody asked for it.
+            if roots.is_empty() {
+                continue;
+            }
             let count = (count > 0).then_some(count);
             tell(Sight::Lost(Lost { at: (self.options.now)(), roots, count, why: hole.why }));
         }
@@ -245,7 +261,7 @@ impl Collectors {
 
     /// The roots that a loss concerns.
     fn roots_of(&self, of: Of) -> Vec<PathBuf> {
-        let boxes = self.containers.values().flat_map(|(_, covered)| covered);
+        let boxes = self.containers.values().flat_map(|one| &one.covered);
         let all = || self.covered.iter().chain(boxes);
         let on = |wanted: &dyn Fn(&Covered) -> bool| {
             all().filter(|one| wanted(one)).map(|one| one.coverage.root.clone()).collect()
@@ -278,13 +294,22 @@ impl Collectors {
         let id = container.id.clone();
         self.places.add_container(pid, container);
         let Ok(group) = self.group.clone() else { return Vec::new() };
-        // A container's root may be mounted just now.
-        self.places.mounts = mounts();
-        self.containers.insert(pid, (id.clone(), Vec::new()));
-        self.refresh();
-        let covered = cover::container(&mut self.places, &group, pid, &id);
+        let Ok(table) = std::fs::read(format!("/proc/{pid}/mountinfo")) else { return Vec::new() };
+        let mut own = mountinfo::read(&table);
+        own.list.retain(|mount| !mount.made_up());
+        // A container's root may have been mounted just now.
+        let now = mounts();
+        let moved = now != self.places.mounts;
+        self.places.mounts = now;
+        self.places.overlays.add_container(pid, &id, &own, &self.places.mounts);
+        let covered = cover::container(&mut self.places, &group, pid, &id, &own);
         let coverage = covered.iter().map(|one| one.coverage.clone()).collect();
-        self.containers.insert(pid, (id, covered));
+        self.containers.insert(pid, Boxed { id, own, covered });
+        if moved {
+            self.refresh();
+        } else {
+            self.forget_folders();
+        }
         coverage
     }
 
@@ -293,7 +318,7 @@ impl Collectors {
         self.containers.remove(&pid);
         self.places.overlays.remove_container(pid);
         self.places.drop_container(pid);
-        self.places.forget();
+        self.forget_folders();
     }
 
     /// A watched path is one of several names of this inode: what is written under a name outside of all roots is told under this
@@ -312,7 +337,7 @@ impl Collectors {
     /// How all roots are covered now.
     #[must_use]
     pub fn coverage(&self) -> Vec<Coverage> {
-        let boxes = self.containers.values().flat_map(|(_, covered)| covered);
+        let boxes = self.containers.values().flat_map(|one| &one.covered);
         self.covered.iter().chain(boxes).map(|one| one.coverage.clone()).collect()
     }
 

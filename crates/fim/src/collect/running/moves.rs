@@ -11,7 +11,7 @@ use crate::collect::cover::{self, Covered, Means};
 use crate::collect::inotify::{self, Watches};
 use crate::collect::mount::Moves;
 use crate::collect::{Coverage, How, Mode, MountChange, Sight};
-use crate::mountinfo::{self, Mount, Mounts};
+use crate::mountinfo::{Mount, Mounts};
 use crate::policy::Interest;
 use crate::who::{Confidence, Reason, Who};
 
@@ -87,8 +87,8 @@ impl Collectors {
 
     /// Mounts have moved: tells what now lies over a covered path or is gone from there, and covers what is new.
     pub(super) fn moved(&mut self, moves: &Moves, tell: &mut dyn FnMut(Sight)) {
-        let now = mounts();
-        let before = std::mem::replace(&mut self.places.mounts, now);
+        self.places.mounts = mounts();
+        let before = std::mem::replace(&mut self.known, self.places.mounts.clone());
         let changes: Vec<MountChange> = {
             let (old, new) = (&before, &self.places.mounts);
             let gone = missing(old, new).map(|mount| (mount, false));
@@ -121,13 +121,15 @@ impl Collectors {
     pub(super) fn refresh(&mut self) {
         self.places.rest();
         self.places.overlays = crate::overlay::Table::new(&self.places.mounts);
-        for (pid, (id, _)) in &self.containers {
-            if let Ok(table) = std::fs::read(format!("/proc/{pid}/mountinfo")) {
-                let own = mountinfo::read(&table);
-                self.places.overlays.add_container(*pid, id, &own, &self.places.mounts);
-            }
+        for (pid, one) in &self.containers {
+            self.places.overlays.add_container(*pid, &one.id, &one.own, &self.places.mounts);
         }
         self.places.drop_unmounted();
+        self.forget_folders();
+    }
+
+    /// What is remembered of folders is asked for anew.
+    pub(super) fn forget_folders(&mut self) {
         self.places.forget();
         self.resolver.excluded.forget();
     }
