@@ -121,6 +121,10 @@ pub(crate) struct Replay {
     /// Leave the raw records out of the events.
     #[arg(long)]
     pub(crate) no_original: bool,
+    /// Give not the records' own events but the changes of files that they tell of, by the policies of this file (as in
+    /// fim.d): `auditng.fim.verified` is false, since nobody can look at the files any more.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fim_policies: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerAt,
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Child;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -83,7 +83,8 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn of(mut child: Child) -> Self {
-        let (tell, lines) = channel();
+        // The agent waits where the test is slow, as it does for a disk.
+        let (tell, lines) = sync_channel(1 << 16);
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || out.lines().map_while(Result::ok).all(|line| tell.send(line).is_ok()));
         Self { child, lines }

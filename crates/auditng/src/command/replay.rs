@@ -58,7 +58,7 @@ fn replay(
     progress: &ProgressBar,
     broken: &mut Option<Failure>,
 ) -> Result<Counters, Failure> {
-    destination.begin(source.identity())?;
+    destination.begin(source.identity(destination.salt()))?;
     loop {
         match source.read() {
             Ok(true) => source.decode(destination)?,

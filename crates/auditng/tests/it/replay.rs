@@ -113,3 +113,34 @@ fn a6_events_of_our_own_come_back_byte_for_byte() {
     let again = replay_bytes(first.out.as_bytes(), &[]);
     assert_eq!((again.code, &again.out), (Some(0), &first.out), "{}", again.err);
 }
+
+/// Records of a real host, and a policy for the key of its rule about files: each change says that nobody looked, and what has no
+/// name in the records gets none.
+#[test]
+fn f51_recorded_records_as_changes_of_files() {
+    let Some(log) = testkit::recording("audit/real/host.log.zst") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let policies = dir.path().join("files.toml");
+    let text = "[[fim.policy]]\nid = \"recorded\"\npaths = [\"/**\"]\naudit_keys = [\"files\"]\nseverity = \"low\"\n";
+    std::fs::write(&policies, text).unwrap();
+    let words = ["replay", "--out", "ndjson", "--fim-policies"].map(OsStr::new);
+    let ran = run(words.into_iter().chain([policies.as_os_str(), log.as_os_str()]));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let mut by_action = std::collections::BTreeMap::new();
+    for line in ran.out.lines() {
+        let event: Json = serde_json::from_str(line).unwrap();
+        if event["event"]["dataset"] != "auditng.fim" {
+            continue;
+        }
+        assert_eq!(event["auditng"]["fim"]["verified"], false, "{line}");
+        assert_eq!(event["auditng"]["fim"]["policy"][0], "recorded", "{line}");
+        let path = event["file"]["path"].as_str().unwrap();
+        assert!(path.starts_with('/') && !path.contains("(null)"), "{line}");
+        assert_eq!(event["auditng"]["fim"]["who"]["confidence"], "merged", "{line}");
+        assert!(event["process"]["pid"].as_u64().is_some_and(|pid| pid > 0), "{line}");
+        *by_action.entry(event["event"]["action"][0].as_str().unwrap().to_owned()).or_insert(0) += 1;
+    }
+    for action in ["created", "deleted", "moved", "opened"] {
+        assert!(by_action.get(action).is_some_and(|count| *count > 10), "{action}: {by_action:?}");
+    }
+}

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use audit::normalize::NoNames;
 use fim::Change;
 use fim::change::Action;
+use fim::config::{Config, Problems};
 use fim::entry::FileId;
 use fim::evidence::{Collector, Mask};
-use fim::policy::{Classes, Policies, Policy};
+use fim::policy::{Classes, Nowhere, Policies, Policy};
 use schema::{Event, Timestamp, field};
 
 use super::event;
@@ -21,6 +22,18 @@ use super::told::{self, File, Told};
 /// See the module.
 pub struct Replay {
     policies: Policies,
+}
+
+/// The policies of a file as in `fim.d`, taken as written: nothing is asked of this host. With their digest.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn policies(text: &str) -> Result<(Policies, [u8; 32]), Problems> {
+    let mut config = Config { use_defaults: false, exclude: Vec::new(), ..Config::default() };
+    config.add_files([("", text)])?;
+    let policies = Policies::read(&config, &Nowhere)?;
+    let digest = policies.digest().0;
+    Ok((policies, digest))
 }
 
 impl Replay {

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use agent::ship::{Direct, DirectError, Identity, Options};
-use schema::Event;
+use agent::source::fim::replay as fim;
+use schema::{Event, Stream};
 
 use crate::cli::Replay;
 use crate::exit::{Code, Failure, OrExit as _};
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Takes events one by one; what went wrong is told by [`Self::check`], since decoders give events to a callback.
 pub(super) struct Destination {
     to: To,
+    /// Changes of files are wanted instead of the records' own events.
+    fim: Option<Replayed>,
     failed: Option<Failure>,
     /// Events that no server takes; said at the end, after all others were delivered.
     left_out: Option<DirectError>,
@@ -49,7 +53,8 @@ impl Destination {
                 To::lines(File::create(path).map_err(cannot)?)
             }
         };
-        Ok(Self { to, failed: None, left_out: None })
+        let fim = arguments.fim_policies.as_deref().map(policies).transpose()?;
+        Ok(Self { to, fim, failed: None, left_out: None })
     }
 
     /// The events that follow come from this input.
@@ -61,8 +66,22 @@ impl Destination {
         Ok(())
     }
 
-    /// Takes one event.
+    /// What distinguishes this from another replay of the same input.
+    pub(super) fn salt(&self) -> Option<[u8; 32]> {
+        self.fim.as_ref().map(|fim| fim.digest)
+    }
+
+    /// Takes one event, or what it tells of files.
     pub(super) fn put(&mut self, event: &mut Event) {
+        let Some(fim) = self.fim.as_ref().filter(|_| event.stream() != Stream::Health) else {
+            return self.hand_on(event);
+        };
+        let mut changes = Vec::new();
+        fim.replay.take(event, &mut |change| changes.push(change));
+        changes.iter_mut().for_each(|change| self.hand_on(change));
+    }
+
+    fn hand_on(&mut self, event: &mut Event) {
         if self.failed.is_some() {
             return;
         }
@@ -125,6 +144,20 @@ impl Destination {
             self.failed = Some(Failure { code: Code::Input, error });
         }
     }
+}
+
+/// Changes of files by policies.
+struct Replayed {
+    replay: fim::Replay,
+    digest: [u8; 32],
+}
+
+fn policies(file: &Path) -> Result<Replayed, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(Code::Input, format!("cannot read {}: {error}", file.display())))?;
+    let (policies, digest) = fim::policies(&text)
+        .map_err(|why| Failure::new(Code::Usage, format!("{} has errors:\n{why}", file.display())))?;
+    Ok(Replayed { replay: fim::Replay::new(policies), digest })
 }
 
 impl To {

@@ -57,8 +57,8 @@ impl Source {
     }
 
     /// Who this input is.
-    pub(super) fn identity(&self) -> Identity {
-        identity::of(&self.chunk[..self.filled.min(identity::HEAD_BYTES)])
+    pub(super) fn identity(&self, salt: Option<[u8; 32]>) -> Identity {
+        identity::of(&self.chunk[..self.filled.min(identity::HEAD_BYTES)], salt)
     }
 
     /// Reads on; false at the end.
