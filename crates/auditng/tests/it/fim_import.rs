@@ -21,7 +21,8 @@ fn status(folder: &Path, arguments: &[&str], imports: &[(&str, &str, &str)]) -> 
 #[test]
 fn f54_what_is_misspelled_or_would_do_nothing_is_named_with_file_and_key() {
     let folder = tempfile::tempdir().unwrap();
-    let osquery = r#"{"file_paths": {"etc": ["/etc/%%"]}, "exclude_paths": {"ect": ["/etc/x"]}, "fiel_accesses": ["etc"]}"#;
+    let osquery =
+        r#"{"file_paths": {"etc": ["/etc/%%"]}, "exclude_paths": {"ect": ["/etc/x"]}, "fiel_accesses": ["etc"]}"#;
     let beat = "- module: file_integrity\n  paths: [/srv]\n  force_backend: fsnotify\n";
     let imports = [("osquery", "osquery.conf", osquery), ("auditbeat", "fim.yml", beat)];
     let ran = status(folder.path(), &["--as-toml"], &imports);

@@ -1,11 +1,12 @@
 //! How each root is covered: by a mark on its file system, by inotify, or by scans alone, and why.
 
 use std::collections::HashSet;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode as FileMode, OFlags};
 
+use super::fanotify::groups::Groups;
 use super::inotify::Watches;
 use super::places::{Places, Reach, c_path, open_mount, under};
 use super::sys::{self, On};
@@ -22,7 +23,7 @@ const LOOKED_AT: usize = 1 << 20;
 pub(crate) struct Means<'a> {
     pub(crate) mode: Mode,
     /// The notification group, or why there is none.
-    pub(crate) group: Result<&'a OwnedFd, &'a str>,
+    pub(crate) groups: Result<&'a Groups, &'a str>,
     pub(crate) watches: Option<&'a Watches>,
 }
 
@@ -72,10 +73,10 @@ pub(crate) fn root(places: &mut Places, means: &Means<'_>, root: &Path) -> Cover
     if let Some(reason) = mount.remote() {
         return scan_only(root, format!("{}: {reason}", mount.fstype));
     }
-    let marked = match means.group {
+    let marked = match means.groups {
         _ if means.mode == Mode::Inotify => Err("mode = \"inotify\"".to_owned()),
         Err(reason) => Err(reason.to_owned()),
-        Ok(group) => mark_below(places, group, root, &mount),
+        Ok(groups) => mark_below(places, groups, root, &mount),
     };
     let reason = match marked {
         Ok(fsid) => {
@@ -102,28 +103,27 @@ pub(crate) fn root(places: &mut Places, means: &Means<'_>, root: &Path) -> Cover
 }
 
 /// Marks the file system of a root: of an overlay the one of its upper directory, whose events are told under the merged path.
-fn mark_below(places: &mut Places, group: &OwnedFd, root: &Path, mount: &Mount) -> Result<u64, String> {
+fn mark_below(places: &mut Places, groups: &Groups, root: &Path, mount: &Mount) -> Result<u64, String> {
     if mount.fstype != "overlay" {
-        return mark(places, group, mount);
+        return mark(places, groups, mount);
     }
     let upper = places.overlays.upper(root).and_then(|upper| places.mounts.of(&upper).cloned());
     match upper.filter(|upper| upper.fstype != "overlay") {
-        Some(upper) => mark(places, group, &upper),
+        Some(upper) => mark(places, groups, &upper),
         // Ours is the overlay's own namespace: the backing files are out of sight. With nfs_export the overlay takes a mark itself.
-        None => mark(places, group, mount),
+        None => mark(places, groups, mount),
     }
 }
 
 /// Marks the file system of a mount, once.
-pub(crate) fn mark(places: &mut Places, group: &OwnedFd, mount: &Mount) -> Result<u64, String> {
+pub(crate) fn mark(places: &mut Places, groups: &Groups, mount: &Mount) -> Result<u64, String> {
     let all: Vec<Mount> = places.mounts.of_dev(mount.dev).cloned().collect();
     let folder = all.iter().find_map(open_mount).ok_or("hidden by another mount")?;
     let known = sys::fsid(&folder).map_err(|error| error.to_string())?;
     if places.supers.get(&known).is_some_and(|one| one.dev == mount.dev) {
         return Ok(known);
     }
-    let add = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-    let error = match sys::mark(group, add, super::fanotify::CHANGES, On::Open(folder.as_fd())) {
+    let error = match mark_all(groups, known, On::Open(folder.as_fd())) {
         Ok(()) => {
             places.add(known, mount.dev, Reach::Host);
             return Ok(known);
@@ -131,23 +131,27 @@ pub(crate) fn mark(places: &mut Places, group: &OwnedFd, mount: &Mount) -> Resul
         Err(error) => error,
     };
     if error.raw_os_error() == Some(libc::EXDEV) && mount.fstype == "btrfs" {
-        return mark_top(places, group, mount).map_err(|why| format!("btrfs subvolume ({error}), its top: {why}"));
+        return mark_top(places, groups, mount).map_err(|why| format!("btrfs subvolume ({error}), its top: {why}"));
     }
     Err(format!("{}: fanotify: {error}", mount.fstype))
 }
 
+/// A mark on the file system of an open folder.
+fn mark_all(groups: &Groups, fsid: u64, at: On<'_>) -> std::io::Result<()> {
+    sys::mark(&*groups.of(fsid)?, libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, super::fanotify::CHANGES, at)
+}
+
 /// btrfs: marks the top. Events carry the top's `f_fsid` for some subvolumes and their own for others, so both are known.
-fn mark_top(places: &mut Places, group: &OwnedFd, mount: &Mount) -> Result<u64, String> {
+fn mark_top(places: &mut Places, groups: &Groups, mount: &Mount) -> Result<u64, String> {
     let top = btrfs::top(&mount.source).map_err(|errno| errno.to_string())?;
     let known = sys::fsid(&top).map_err(|error| error.to_string())?;
-    let add = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-    sys::mark(group, add, super::fanotify::CHANGES, On::Open(top.as_fd())).map_err(|error| error.to_string())?;
+    mark_all(groups, known, On::Open(top.as_fd())).map_err(|error| error.to_string())?;
     places.add(known, mount.dev, Reach::Detached(top));
     Ok(known)
 }
 
 /// The file systems of a container that this host has not mounted itself: tmpfs, volumes of their own. What cannot be covered.
-pub(crate) fn container(places: &mut Places, group: &OwnedFd, pid: u32, id: &str, own: &Mounts) -> Vec<Covered> {
+pub(crate) fn container(places: &mut Places, groups: &Groups, pid: u32, id: &str, own: &Mounts) -> Vec<Covered> {
     let root = PathBuf::from(format!("/proc/{pid}/root"));
     let mut covered = Vec::new();
     for mount in &own.list {
@@ -161,7 +165,7 @@ pub(crate) fn container(places: &mut Places, group: &OwnedFd, pid: u32, id: &str
             continue;
         }
         let reach = Reach::Container { pid, id: id.into(), point: mount.point.clone() };
-        match mark_inside(places, group, &path, mount.dev, reach) {
+        match mark_inside(places, groups, &path, mount.dev, reach) {
             Ok(fsid) => {
                 let coverage = Coverage { root: path, how: How::Fanotify, reason: String::new() };
                 covered.push(Covered { coverage, fsid: Some(fsid) });
@@ -172,13 +176,12 @@ pub(crate) fn container(places: &mut Places, group: &OwnedFd, pid: u32, id: &str
     covered
 }
 
-fn mark_inside(places: &mut Places, group: &OwnedFd, path: &Path, dev: u64, reach: Reach) -> std::io::Result<u64> {
+fn mark_inside(places: &mut Places, groups: &Groups, path: &Path, dev: u64, reach: Reach) -> std::io::Result<u64> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(path, flags, FileMode::empty())?;
     let known = sys::fsid(&folder)?;
     if !places.supers.contains_key(&known) {
-        let add = libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM;
-        sys::mark(group, add, super::fanotify::CHANGES, On::Open(folder.as_fd()))?;
+        mark_all(groups, known, On::Open(folder.as_fd()))?;
         places.add(known, dev, reach);
     }
     Ok(known)
@@ -191,9 +194,9 @@ pub(crate) fn asks(policies: &[std::sync::Arc<Policy>]) -> (bool, bool) {
 }
 
 /// Tells of each open of this file.
-pub(crate) fn mark_opens(group: &OwnedFd, file: &Path) -> std::io::Result<()> {
+pub(crate) fn mark_opens(groups: &Groups, file: &Path) -> std::io::Result<()> {
     let path = c_path(file).ok_or(std::io::ErrorKind::InvalidInput)?;
-    sys::mark(group, libc::FAN_MARK_ADD | libc::FAN_MARK_DONT_FOLLOW, libc::FAN_OPEN, On::Path(&path))
+    sys::mark(&*groups.first()?, libc::FAN_MARK_ADD | libc::FAN_MARK_DONT_FOLLOW, libc::FAN_OPEN, On::Path(&path))
 }
 
 /// All files that policies want held or told of each open; whether some had to be left out.

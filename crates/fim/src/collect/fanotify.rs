@@ -5,6 +5,8 @@
 //! counts per file system and goes on reading.
 
 pub mod parse;
+
+pub(crate) mod groups;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use self::groups::{Group, Groups};
 use self::parse::{Event, Item as Parsed, Record};
 use super::LostBy;
 use super::person::{self, Person};
@@ -41,14 +44,6 @@ const WAIT: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(1);
 /// Folders known as excluded, at most; beyond, all are forgotten.
 const EXCLUDED: usize = 65_536;
-
-/// Opens the group: `FAN_REPORT_DFID_NAME_TARGET` with pidfds where the kernel gives them (5.15, privileged).
-pub(crate) fn open(capped: bool) -> io::Result<OwnedFd> {
-    let queue = if capped { 0 } else { libc::FAN_UNLIMITED_QUEUE };
-    let flags = libc::FAN_CLASS_NOTIF | libc::FAN_REPORT_DFID_NAME_TARGET | queue;
-    sys::init(flags | libc::FAN_REPORT_PIDFD | libc::FAN_UNLIMITED_MARKS)
-        .or_else(|_| sys::init(flags | libc::FAN_UNLIMITED_MARKS))
-}
 
 /// Folders in which nobody wants anything, by their handles; shared by the thread and by who resolves paths.
 ///
@@ -98,7 +93,7 @@ pub(crate) struct Counts {
 
 /// The thread.
 pub(crate) struct Reader {
-    pub(crate) group: Arc<OwnedFd>,
+    pub(crate) groups: Arc<Groups>,
     /// Readable when the thread is to end.
     pub(crate) end: Arc<OwnedFd>,
     pub(crate) queue: Arc<Queue>,
@@ -126,13 +121,32 @@ impl Reader {
     pub(crate) fn run(self) {
         let mut buffer = vec![0; BUFFER];
         let mut alive = Instant::now();
-        while let Some(ready) = wait(&self.group, &self.end, WAIT) {
+        let mut groups = self.groups.all();
+        while let Some(ready) = self.wait(&groups) {
             // Stopped, or starved: what waited for us may be of processes that are gone.
             self.look_at_the_clock(&mut alive, WAIT + LATE);
-            if ready {
-                self.drain(&mut buffer, &mut alive);
+            for group in ready.iter().filter_map(|at| groups.get(*at)) {
+                self.drain(group, &mut buffer, &mut alive);
+            }
+            if ready.contains(&groups.len()) {
+                groups = self.groups.all();
             }
         }
+    }
+
+    /// Waits at most [`WAIT`]; which groups are readable, and their number where there are more by now. `None`: end.
+    fn wait(&self, groups: &[Group]) -> Option<Vec<usize>> {
+        let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let mut polled: Vec<PollFd<'_>> = groups.iter().map(|group| readable(group.fd.as_fd())).collect();
+        polled.extend([readable(self.groups.grown.as_fd()), readable(self.end.as_fd())]);
+        match rustix::event::poll(&mut polled, Timespec::try_from(WAIT).ok().as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Some(Vec::new()),
+            Err(_) => return None,
+        }
+        let ready = polled.iter().enumerate().filter(|(_, one)| !one.revents().is_empty()).map(|(at, _)| at);
+        let ready: Vec<usize> = ready.collect();
+        (!ready.contains(&(groups.len() + 1))).then_some(ready)
     }
 
     fn look_at_the_clock(&self, alive: &mut Instant, expected: Duration) {
@@ -144,17 +158,18 @@ impl Reader {
     }
 
     /// Reads until nothing is there.
-    fn drain(&self, buffer: &mut [u8], alive: &mut Instant) {
+    fn drain(&self, group: &Group, buffer: &mut [u8], alive: &mut Instant) {
+        let of = group.fsid.map_or(Of::Marked, Of::FileSystem);
         loop {
             self.look_at_the_clock(alive, LATE);
-            match sys::read(&*self.group, buffer) {
+            match sys::read(&*group.fd, buffer) {
                 Ok(0) => return,
-                Ok(length) => self.hand_over(buffer.get(..length).unwrap_or_default()),
+                Ok(length) => self.hand_over(of, buffer.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
                     // The event at hand could not be given (no descriptors left): it is gone.
-                    self.queue.lost(Hole { of: Of::Marked, why: LostBy::Unreadable }, 1);
+                    self.queue.lost(Hole { of, why: LostBy::Unreadable }, 1);
                     return;
                 }
             }
@@ -162,7 +177,7 @@ impl Reader {
     }
 
     /// One buffer as the kernel gave it.
-    fn hand_over(&self, buffer: &[u8]) {
+    fn hand_over(&self, of: Of, buffer: &[u8]) {
         use std::sync::atomic::Ordering::Relaxed;
         let mut batch = Batch { at: (self.now)(), ..Batch::default() };
         let mut people = People::default();
@@ -171,13 +186,13 @@ impl Reader {
         let [read, ours, out] = &mut tally;
         for item in parse::events(buffer) {
             let Parsed::Event(event) = item else {
-                self.queue.lost(Hole { of: Of::Marked, why: LostBy::Unreadable }, 1);
+                self.queue.lost(Hole { of, why: LostBy::Unreadable }, 1);
                 continue;
             };
             *read += 1;
             let pidfd = event.pidfd().and_then(sys::adopt);
             if event.mask & libc::FAN_Q_OVERFLOW != 0 {
-                self.queue.lost(Hole { of: Of::Marked, why: LostBy::KernelQueue }, 0);
+                self.queue.lost(Hole { of, why: LostBy::KernelQueue }, 0);
             } else if event.pid == own {
                 *ours += 1;
             } else if self.nobody_asked(&event) {

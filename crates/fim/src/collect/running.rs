@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::cover::{self, Covered};
+use super::fanotify::groups::Groups;
 use super::fanotify::parse::{self, Item as Parsed};
 use super::fanotify::{Counts, Excluded, Links, Reader};
 use super::inotify::Watches;
@@ -38,7 +39,7 @@ pub struct Collectors {
     options: Options,
     queue: Arc<Queue>,
     counts: Arc<Counts>,
-    group: Result<Arc<OwnedFd>, String>,
+    groups: Result<Arc<Groups>, String>,
     guard: Option<Arc<Guard>>,
     watches: Option<Arc<Watches>>,
     covered: Vec<Covered>,
@@ -68,12 +69,12 @@ impl Collectors {
     /// scans find it.
     #[must_use]
     pub fn open(policies: Arc<Policies>, options: Options, identity: Arc<dyn Identity>) -> (Self, Vec<Coverage>) {
-        let group = match options.mode {
-            Mode::Auto | Mode::Fanotify => super::fanotify::open(options.capped_queue).map(Arc::new),
+        let groups = match options.mode {
+            Mode::Auto | Mode::Fanotify => Groups::open(options.capped_queue).map(Arc::new),
             Mode::Inotify | Mode::Scan => Err(std::io::ErrorKind::Unsupported.into()),
         };
-        let group = group.map_err(|error| format!("fanotify: {error}"));
-        let guard = group.is_ok().then(|| Guard::open().ok().map(Arc::new)).flatten();
+        let groups = groups.map_err(|error| format!("fanotify: {error}"));
+        let guard = groups.is_ok().then(|| Guard::open().ok().map(Arc::new)).flatten();
         let (excluded, links) = (Arc::<Excluded>::default(), Arc::<Links>::default());
         let mut all = Self {
             places: Places::new(policies, mounts()),
@@ -81,7 +82,7 @@ impl Collectors {
             identity,
             queue: Arc::new(Queue::new(options.queue_bytes)),
             counts: Arc::default(),
-            group,
+            groups,
             guard,
             watches: None,
             covered: Vec::new(),
@@ -105,15 +106,15 @@ impl Collectors {
         let end = match sys::flag() {
             Ok(end) => Arc::new(end),
             Err(error) => {
-                self.group = Err(format!("eventfd: {error}"));
+                self.groups = Err(format!("eventfd: {error}"));
                 return;
             }
         };
         self.end = Some(Arc::clone(&end));
         let (queue, now) = (Arc::clone(&self.queue), Arc::clone(&self.options.now));
-        if let Ok(group) = &self.group {
+        if let Ok(groups) = &self.groups {
             let reader = Reader {
-                group: Arc::clone(group),
+                groups: Arc::clone(groups),
                 end: Arc::clone(&end),
                 queue: Arc::clone(&queue),
                 excluded: Arc::clone(&self.resolver.excluded),
@@ -149,7 +150,7 @@ impl Collectors {
         match std::thread::Builder::new().name(name.to_owned()).spawn(run) {
             Ok(thread) => self.threads.push(thread),
             // Nothing is collected then; all roots are told as such.
-            Err(error) => self.group = Err(format!("thread {name}: {error}")),
+            Err(error) => self.groups = Err(format!("thread {name}: {error}")),
         }
     }
 
@@ -293,7 +294,7 @@ impl Collectors {
         let container = container.into();
         let id = container.id.clone();
         self.places.add_container(pid, container);
-        let Ok(group) = self.group.clone() else { return Vec::new() };
+        let Ok(groups) = self.groups.clone() else { return Vec::new() };
         let Ok(table) = std::fs::read(format!("/proc/{pid}/mountinfo")) else { return Vec::new() };
         let mut own = mountinfo::read(&table);
         own.list.retain(|mount| !mount.made_up());
@@ -302,7 +303,7 @@ impl Collectors {
         let moved = now != self.places.mounts;
         self.places.mounts = now;
         self.places.overlays.add_container(pid, &id, &own, &self.places.mounts);
-        let covered = cover::container(&mut self.places, &group, pid, &id, &own);
+        let covered = cover::container(&mut self.places, &groups, pid, &id, &own);
         let coverage = covered.iter().map(|one| one.coverage.clone()).collect();
         self.containers.insert(pid, Boxed { id, own, covered });
         if moved {

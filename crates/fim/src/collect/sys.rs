@@ -133,6 +133,12 @@ pub(crate) fn raise(flag: &OwnedFd) {
     rustix::io::write(flag, &1_u64.to_ne_bytes()).ok();
 }
 
+/// Makes it wait again.
+pub(crate) fn lower(flag: &OwnedFd) {
+    // It could only refuse because it waits already.
+    rustix::io::read(flag, &mut [0; 8]).ok();
+}
+
 /// What the kernel says of a process behind a pidfd.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Process {

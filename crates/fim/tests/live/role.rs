@@ -15,7 +15,7 @@ pub(crate) fn play(name: &str, words: &[String]) {
         "tmpfile" => tmpfile(Path::new(&words[0])),
         "exchange" => exchange(Path::new(&words[0]), Path::new(&words[1])),
         "brief" => brief(Path::new(&words[0]), words[1].parse().unwrap()),
-        "collector" => collector(Path::new(&words[0]), words.len() > 1),
+        "collector" => collector(words),
         "opens" => opens(Path::new(&words[0]), words[1].parse().unwrap()),
         "storm" => crate::storm::compare(words),
         "storm-writer" => crate::storm::writer(words),
@@ -59,11 +59,12 @@ fn brief(folder: &Path, count: usize) {
     }
 }
 
-/// Collectors on a folder; tells on standard output, a line each.
-fn collector(folder: &Path, capped: bool) {
+/// Collectors on a folder, or with the kernel's queue capped on several; tells on standard output, a line each.
+fn collector(folders: &[String]) {
     let mut options = options();
-    options.capped_queue = capped;
-    let (mut collectors, _) = Collectors::open(trees(&[folder]), options, Arc::new(NoIdentity));
+    options.capped_queue = folders.len() > 1;
+    let folders: Vec<&Path> = folders.iter().map(Path::new).collect();
+    let (mut collectors, _) = Collectors::open(trees(&folders), options, Arc::new(NoIdentity));
     say("ready");
     loop {
         let mut lines = Vec::new();

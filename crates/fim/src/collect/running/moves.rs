@@ -52,8 +52,8 @@ impl Collectors {
     }
 
     fn cover_with(&mut self, watches: Option<&Watches>) -> Vec<Covered> {
-        let group = self.group.as_ref().map(|group| &**group).map_err(String::as_str);
-        cover::roots(&mut self.places, &Means { mode: self.options.mode, group, watches })
+        let groups = self.groups.as_ref().map(|groups| &**groups).map_err(String::as_str);
+        cover::roots(&mut self.places, &Means { mode: self.options.mode, groups, watches })
     }
 
     /// Holds and watches the files that policies name.
@@ -77,8 +77,8 @@ impl Collectors {
             Some(_) => true,
             None => !hold,
         };
-        let marked = match &self.group {
-            Ok(group) if opens && !hold => cover::mark_opens(group, path).is_ok(),
+        let marked = match &self.groups {
+            Ok(groups) if opens && !hold => cover::mark_opens(groups, path).is_ok(),
             Ok(_) => true,
             Err(_) => !opens,
         };
