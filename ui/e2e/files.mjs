@@ -1,5 +1,8 @@
 // File integrity on the page: changes one by one and in groups, what changed and who, names that want to be markup, and
 // baselines that went back.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { axe, check, state } from './acts.mjs';
 import { changes, send } from './fixtures.mjs';
 
@@ -21,6 +24,15 @@ async function until(page, selector, wanted) {
 /** Waits until the list says that it is counted. */
 async function counted(page) {
   await page.waitForFunction(() => document.querySelector('.middle')?.getAttribute('aria-busy') === 'false' && document.querySelector('.total') !== null);
+}
+
+/** Why no change of a file can be seen live here; empty: it can. */
+async function whyNotWatched({ context, server }) {
+  if (!server.watched) return 'the server was not started by this test';
+  const agents = await (await context.request.get(`${server.origin}/api/agents`)).json();
+  const source = agents.flatMap((agent) => agent.sources).find((one) => one.name === 'fim');
+  if (!source) return 'no agent watches files';
+  return source.state !== 'off' ? '' : `the source is ${source.state}: ${source.reason ?? ''}`;
 }
 
 export const fileSteps = {
@@ -47,6 +59,40 @@ export const fileSteps = {
     await page.keyboard.press('u');
     await counted(page);
     world.files = made;
+  },
+
+  async 'a change on this host'(world) {
+    const { page, server } = world;
+    const why = await whyNotWatched(world);
+    if (why !== '') {
+      check(process.env.AUDITNG_LIVE !== 'require', `no live change of a file: ${why}`);
+      world.notes.push(`not live: ${why}`);
+      return;
+    }
+    const file = join(server.watched, 'live.conf');
+    const wait = async (action) => {
+      await page.goto(`${server.origin}/ui/files?from=now-15m&file=${encodeURIComponent(file)}`);
+      await page.getByRole('heading', { name: 'File integrity' }).waitFor();
+      await until(page, '[role=grid] .row', action);
+    };
+    writeFileSync(file, 'listen = 80\npassword = hunter2hunter2\nuser = www\n');
+    await wait('created');
+    const began = performance.now();
+    // A program of its own makes the change, so that who did it is known from outside of this test.
+    const edit = spawnSync('/bin/sh', ['-c', `sleep 0.2; echo 'listen = 8080' > "$0"; echo 'password = hunter3hunter3' >> "$0"; echo 'user = www' >> "$0"; sleep 0.5`, file]);
+    check(edit.status === 0, `the edit failed: ${edit.stderr}`);
+    await wait('updated');
+    const took = Math.round(performance.now() - began);
+    await page.locator('[role=grid] .row', { hasText: 'updated' }).first().click();
+    await panel(page).getByRole('region', { name: 'Difference of the text' }).waitFor();
+    const text = await panel(page).textContent();
+    check(text.includes('listen = 8080') && text.includes('listen = 80'), `the difference is not shown: ${text.slice(0, 600)}`);
+    check(text.includes('redacted 1') && !text.includes('hunter'), 'the password is not redacted');
+    check(/(certain|strong)/.test(text) && /\/(da|ba)?sh|busybox/.test(text), `who is not shown: ${text.slice(0, 400)}`);
+    check(text.includes('e2e'), 'the policy');
+    await world.shot('files-live');
+    world.notes.push(`a file changed by a program of its own was on the page with who and difference after ${took} ms`);
+    await page.keyboard.press('Escape');
   },
 
   async 'what changed and who'(world) {

@@ -1,7 +1,7 @@
 // Where the page under test comes from: a server that runs already (AUDITNG_URL and AUDITNG_LINK), one that this starts
 // (AUDITNG_BIN), or, with --mock, the stand-in of ui/dev.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,8 +18,13 @@ export async function start() {
   }
   if (!process.env.AUDITNG_BIN) throw new Error('set AUDITNG_BIN to the program, or AUDITNG_URL and AUDITNG_LINK, or pass --mock');
   const dir = mkdtempSync(join(tmpdir(), 'auditng-e2e-'));
-  const args = ['up', '--data-dir', dir, '--listen', '127.0.0.1:0', ...(process.env.AUDITNG_UP_ARGS ?? '').split(' ').filter(Boolean)];
-  const server = await run('auditng', process.env.AUDITNG_BIN, args, () => rmSync(dir, { recursive: true, force: true }));
+  // A folder whose files are watched; the host's own are not, so that no test waits for a scan of them.
+  const watched = mkdtempSync(join(process.env.AUDITNG_E2E_WATCHED ?? tmpdir(), 'auditng-watched-'));
+  const settings = join(dir, 'agent.toml');
+  writeFileSync(settings, `[fim]\nuse_defaults = false\ndir = "${dir}/fim.d"\n[[fim.policy]]\nid = "e2e"\npaths = ["${watched}/**"]\nseverity = "high"\ndiff = { max_file = "1MiB", max_diff = "16KiB" }\n`);
+  const args = ['up', '--data-dir', dir, '--listen', '127.0.0.1:0', '--agent-config', settings, ...(process.env.AUDITNG_UP_ARGS ?? '').split(' ').filter(Boolean)];
+  const server = await run('auditng', process.env.AUDITNG_BIN, args, () => [dir, watched].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+  server.watched = watched;
   if (process.env.AUDITNG_REPLAY) replay(server.origin, dir);
   return server;
 }

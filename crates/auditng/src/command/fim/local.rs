@@ -178,7 +178,7 @@ impl Local<'_> {
     /// How it stands where nobody watches.
     fn status(&mut self) -> Done {
         let mut baseline = self.open()?;
-        let policies = trees::policies(self.place, &baseline)?;
+        let policies = policies(self.place, &baseline)?;
         let mut status = match control::status(&mut baseline, &policies) {
             Ok(status) => status,
             Err(error) => return Err(Failure::new(Code::Input, error)),
