@@ -1,7 +1,7 @@
 // The page, end to end, in a real browser: log in, search, brush, open, filter, back, tail, keyboard alone, both colour
 // schemes, accessibility. See server.mjs for where the server comes from.
 //
-//   AUDITNG_BIN=target/debug/auditng node ui/e2e/run.mjs [--out DIR] [--only NAME,NAME]
+//   AUDITNG_BIN=target/debug/auditng node ui/e2e/run.mjs [--out DIR] [--only 'NAME;NAME']
 //
 // Needs events with an outcome: this host's, or a recording that is replayed first (AUDITNG_REPLAY=FILE with AUDITNG_BIN).
 // Where kernel audit is on, the live part runs a program of its own and waits for it on the page; otherwise it watches events
@@ -29,7 +29,7 @@ world.shot = (name, page = world.page) => page.screenshot({ path: join(out, `${n
 let failed = 0;
 try {
   for (const [name, step] of Object.entries(steps)) {
-    if (only !== '' && !only.split(',').includes(name) && name !== 'log in by link') continue;
+    if (only !== '' && !only.split(';').includes(name) && name !== 'log in by link') continue;
     const began = performance.now();
     try {
       await step(world);
