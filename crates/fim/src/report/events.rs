@@ -85,13 +85,17 @@ impl Gather {
         host.holes.push(told);
     }
 
-    /// Agents tell of their generation again at each start: the first telling counts.
+    /// Agents tell of their generation again at each start, and then not any more what of it was approved: that is kept.
     fn approval(&mut self, host: &str, event: &Event, time: Timestamp) {
         let Some(approval) = approval(event, time) else { return };
         let known = &mut self.at(host).approvals;
         match known.iter_mut().find(|known| (known.generation, &known.root) == (approval.generation, &approval.root)) {
-            Some(known) if known.time <= time => {}
-            Some(known) => *known = approval,
+            Some(known) => {
+                known.time = known.time.min(approval.time);
+                if known.paths.is_empty() {
+                    known.paths = approval.paths;
+                }
+            }
             None => known.push(approval),
         }
     }
@@ -150,28 +154,18 @@ fn settled(mut host: Host, from: Timestamp) -> Host {
 /// What is told of a root holds until something else is told of it; what is covered live is no hole.
 fn closed(mut told: Vec<Hole>, from: Timestamp) -> Vec<Hole> {
     told.sort_by_key(|hole| hole.from);
-    let mut open: BTreeMap<String, usize> = BTreeMap::new();
     let mut holes: Vec<Hole> = Vec::new();
     for hole in told {
-        if hole.lost.is_none() && !hole.root.is_empty() {
-            let before = open.remove(&hole.root).and_then(|at| holes.get_mut(at));
-            match before {
-                Some(before) if !hole.live && before.reason == hole.reason => {
-                    open.insert(
-                        hole.root.clone(),
-                        holes.iter().rposition(|known| known.root == hole.root).unwrap_or(0),
-                    );
-                    continue;
-                }
-                Some(before) => before.to = Some(hole.from),
-                None => {}
-            }
-            if hole.live {
-                continue;
-            }
-            open.insert(hole.root.clone(), holes.len());
+        let of_root = hole.lost.is_none() && !hole.root.is_empty();
+        let same = |known: &&mut Hole| of_root && known.to.is_none() && known.lost.is_none() && known.root == hole.root;
+        let before = holes.iter_mut().rev().find(same);
+        let again = before.as_ref().is_some_and(|before| !hole.live && before.reason == hole.reason);
+        if let Some(before) = before.filter(|_| !again) {
+            before.to = Some(hole.from);
         }
-        holes.push(hole);
+        if !hole.live && !again {
+            holes.push(hole);
+        }
     }
     holes.retain(|hole| hole.to.is_none_or(|to| to >= from));
     holes

@@ -280,7 +280,8 @@ impl Caller {
         let done =
             control::approve(&mut self.scans.memory.lock(), &paths, reason, now, &mut |answer| answers.push(answer));
         answers.iter().for_each(|answer| self.tell(answer));
-        self.scans.tell.send(Found::Approved).ok();
+        let within = if first { Vec::new() } else { paths };
+        self.scans.tell.send(Found::Approved(within)).ok();
         done.map_or_else(|error| (3, error.to_string()), |message| (0, message))
     }
 

@@ -1,7 +1,7 @@
 //! What file integrity monitoring says of itself: scans, coverage, baselines, policies. Pure.
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fim::policy::Severity;
 use schema::{Event, Stream, Timestamp, Value, field};
@@ -107,8 +107,9 @@ pub fn coverage(now: Timestamp, root: &Path, how: &str, reason: &str) -> Event {
 }
 
 /// `fim-baseline`: the generation in force, told at each start and at each approval, so that it is known outside of this host.
+/// `within`: only what lies at or below these was approved.
 #[must_use]
-pub fn baseline(now: Timestamp, state: &str, generation: &Generation) -> Event {
+pub fn baseline(now: Timestamp, state: &str, generation: &Generation, within: &[PathBuf]) -> Event {
     let mut event = about("fim-baseline", now);
     event.push_date(field::EVENT_CREATED, generation.made);
     event.push_str(field::AUDITNG_FIM_BASELINE_STATE, state);
@@ -126,6 +127,7 @@ pub fn baseline(now: Timestamp, state: &str, generation: &Generation) -> Event {
             event.push_str(field, text);
         }
     }
+    within.iter().for_each(|path| event.push_bytes(field::AUDITNG_FIM_NAMES, path.as_os_str().as_bytes()));
     event
 }
 

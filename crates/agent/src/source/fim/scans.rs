@@ -35,8 +35,8 @@ pub(super) enum Found {
     Ended(Box<Ended>),
     /// A scan that somebody asked for ended, noted under this root.
     Asked(Box<Summary>, Digest),
-    /// Somebody approved what was seen.
-    Approved,
+    /// Somebody approved what was seen, at or below these; none: everything.
+    Approved(Vec<PathBuf>),
     /// Whoever asks wants to know when everything told before is noted.
     Settle(SyncSender<()>),
 }

@@ -289,10 +289,10 @@ impl Watch {
                 Found::Asked(summary, root) => {
                     self.tell_scan(&summary, "asked for on the command line", &root.to_string(), now)
                 }
-                Found::Approved => {
+                Found::Approved(within) => {
                     let generation = self.memory.lock().approved().cloned();
                     if let Some(generation) = generation {
-                        self.tell_generation("approved", &generation, now);
+                        self.tell_generation(&generation, &within, now);
                     }
                 }
                 Found::Settle(done) => {
@@ -327,7 +327,7 @@ impl Watch {
         let root = sealed.map(|root| root.to_string()).unwrap_or_default();
         self.tell_scan(&summary, &job.why, &root, now);
         if first && let Some(generation) = generation {
-            self.tell_generation("approved", &generation, now);
+            self.tell_generation(&generation, &[], now);
         }
         if matches!(job.kind, ScanKind::Baseline | ScanKind::WhileDown) {
             self.starting = None;
@@ -478,12 +478,13 @@ impl Watch {
         }
         let generation = self.memory.lock().approved().cloned();
         if let Some(generation) = generation {
-            self.tell_generation("approved", &generation, now);
+            self.tell_generation(&generation, &[], now);
         }
         self.figures.entries.set(self.memory.lock().entries());
     }
 
-    fn tell_generation(&mut self, state: &str, generation: &Generation, now: Timestamp) {
+    /// `within`: what was approved just now lies there; none: everything, or nobody knows any more.
+    fn tell_generation(&mut self, generation: &Generation, within: &[PathBuf], now: Timestamp) {
         let seal = &generation.seal;
         let told = notice::Generation {
             number: seal.generation,
@@ -496,7 +497,7 @@ impl Watch {
             reason: seal.reason.clone(),
             entries: generation.entries,
         };
-        self.out.notice(notice::baseline(now, state, &told), now);
+        self.out.notice(notice::baseline(now, "approved", &told, within), now);
         self.figures.entries.set(generation.entries);
     }
 
