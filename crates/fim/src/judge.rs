@@ -29,17 +29,17 @@ mod verdict;
 mod who;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schema::Timestamp;
 
-use crate::change::{Action, Change};
+use crate::change::{Action, Change, Inside};
 use crate::content::Texts;
 use crate::entry::Kind;
 use crate::evidence::{Evidence, Mask};
 use crate::look::Look;
-use crate::policy::Policies;
+use crate::policy::{Containers, NoContainers, Policies, Policy};
 use crate::provenance::{ByExe, Managers, Packages, Transactions};
 use crate::seen::Seen;
 use crate::who::Who;
@@ -101,6 +101,23 @@ pub enum Wish {
 /// Wishes kept until they are fetched; more are one for the folder above.
 const WISHES: usize = 4_096;
 
+/// The policies that ask for a file, by its path here and by the path that its container sees.
+fn concerned(
+    policies: &Policies,
+    containers: &dyn Containers,
+    path: &Path,
+    inside: Option<&Inside>,
+) -> Vec<Arc<Policy>> {
+    let mut found = policies.of(path);
+    if let Some(inside) = inside
+        && let Some(container) = containers.having(inside)
+    {
+        found.extend(policies.of_inside(&inside.path, &container));
+        found.sort_by_key(|policy| std::cmp::Reverse(policy.severity));
+    }
+    found
+}
+
 /// What went through since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
@@ -145,6 +162,8 @@ pub struct Aids {
     pub rotators: Box<dyn Rotators + Send>,
     /// What installed packages say of files: without it everything that package managers do is told each.
     pub packages: Option<Box<dyn Packages + Send>>,
+    /// Knows containers: policies that are about them ask for paths as they see them.
+    pub containers: Arc<dyn Containers>,
     /// Knows package managers by their processes.
     pub managers: Box<dyn Managers + Send>,
     /// Differences of text files, for policies with `diff`.
@@ -159,6 +178,7 @@ impl Default for Aids {
             logs: Some(Box::new(append::Live::default())),
             rotators: Box::new(ByPath),
             packages: None,
+            containers: Arc::new(NoContainers),
             managers: Box::new(ByExe),
             texts: None,
             rows: None,
@@ -177,6 +197,8 @@ pub struct Judge {
     recent: recent::Recent,
     burst: burst::Bursts,
     away: log::Away,
+    /// Names that are judged together now, and who had a part in them; without those of editors.
+    batch: Vec<(PathBuf, u32)>,
     transactions: Transactions,
     wishes: Vec<Wish>,
     counters: Counters,
@@ -196,6 +218,7 @@ impl Judge {
             recent: recent::Recent::default(),
             burst: burst::Bursts::default(),
             away: log::Away::default(),
+            batch: Vec::new(),
             transactions: Transactions::default(),
             wishes: Vec::new(),
             counters: Counters::default(),
@@ -235,7 +258,9 @@ impl Judge {
     /// evidence is not kept: its folder becomes a wish.
     pub fn take(&mut self, evidence: Evidence, now: Timestamp) {
         self.counters.taken += 1;
-        let rest = self.instant.take(&evidence, &self.policies, &mut self.counters, &self.limits);
+        let concerned =
+            |path: &Path, inside: Option<&Inside>| concerned(&self.policies, &*self.aids.containers, path, inside);
+        let rest = self.instant.take(&evidence, concerned, &mut self.counters, &self.limits);
         if rest == Mask::default() || evidence.failed {
             return;
         }
@@ -272,7 +297,9 @@ impl Judge {
         self.apply_moves(look, seen);
         let mut found = Vec::new();
         self.instant.run(now, seen, &mut self.recent, &mut found);
-        for case in self.pending.ripe(now, &self.limits) {
+        let ripe = self.pending.ripe(now, &self.limits);
+        self.batch = case::parts(&ripe);
+        for case in ripe {
             self.judge(case, now, look, seen, &mut found);
         }
         self.recent.expire(now, &self.limits);

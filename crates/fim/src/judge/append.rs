@@ -12,11 +12,12 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::entry::{Content, Digest, Entry, FileId, Hashes};
-use crate::policy::Policy;
+use crate::policy::{Gate, Policy};
 use crate::who::Who;
 
 /// Bytes with a digest of their own.
@@ -148,6 +149,16 @@ impl Rotators for ByPath {
     fn rotates(&self, policy: &Policy, who: &Who) -> bool {
         let exe = who.exe.as_deref().filter(|exe| !exe.is_empty());
         exe.is_some_and(|exe| policy.rotation.iter().any(|path| path.as_os_str().as_bytes() == exe))
+    }
+}
+
+/// By the file itself where the collector could tell it, else by its path.
+impl Rotators for Arc<Gate> {
+    fn rotates(&self, policy: &Policy, who: &Who) -> bool {
+        match who.exe_id {
+            Some(_) => self.table().rotates(policy, who),
+            None => ByPath.rotates(policy, who),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use schema::Timestamp;
 
-use super::Judge;
 use super::append::{Checked, Finding};
 use super::editor::{self, Beside};
 use super::instant::tried;
@@ -14,6 +13,7 @@ use super::log;
 use super::pending::{Case, Part, Place};
 use super::verdict::{asks, same_content, same_object, verdict};
 use super::who::settle;
+use super::{Judge, concerned};
 use crate::change::{Action, Change};
 use crate::entry::{Content, Entry, FileId, Kind};
 use crate::evidence::{Backing, Layered, Mask};
@@ -25,6 +25,9 @@ use crate::seen::Seen;
 const AGAIN: u8 = 3;
 /// Of a folder that is gone so many names are told of at once; then the next so many.
 const GONE: usize = 16_384;
+
+/// Names whose processes are remembered while they are judged together.
+const BATCH: usize = 1_024;
 
 /// One name of the case, looked at.
 pub(super) struct Sight {
@@ -170,7 +173,7 @@ impl Judge {
     fn sights(&mut self, case: &Case, look: &dyn Look, seen: &dyn Seen) -> Vec<Sight> {
         let mut sights: Vec<Sight> = Vec::with_capacity(case.places.len());
         for place in &case.places {
-            let policies = self.policies.of(&place.path);
+            let policies = concerned(&self.policies, &*self.aids.containers, &place.path, place.inside.as_ref());
             if policies.is_empty() {
                 self.links(place, look, seen, &mut sights);
                 let now = Now::Unwatched;
@@ -345,13 +348,16 @@ impl Judge {
                 [Some(file), hidden].into_iter().flatten().any(|file| self.is_known(court, &file, &pids, seen))
             }
             Beside::Folder => place.path.parent().is_some_and(|folder| {
-                pids.iter().any(|pid| self.recent.has_part_in(folder, *pid) || self.pending.has_part_in(folder, *pid))
+                let now = |pid: u32| self.batch.iter().any(|(path, by)| *by == pid && path.parent() == Some(folder));
+                let part = |pid: u32| self.recent.has_part_in(folder, pid) || self.pending.has_part_in(folder, pid);
+                pids.iter().any(|pid| now(*pid) || part(*pid))
             }),
         }
     }
 
     fn is_known(&self, court: &Court<'_>, file: &Path, pids: &[u32], seen: &dyn Seen) -> bool {
-        let told = |pid: &u32| self.recent.has_part(file, *pid) || self.pending.has_part(file, *pid);
+        let now = |pid: &u32| self.batch.iter().any(|(path, by)| by == pid && path == file);
+        let told = |pid: &u32| now(pid) || self.recent.has_part(file, *pid) || self.pending.has_part(file, *pid);
         seen.get(file).is_some() || court.sights.iter().any(|sight| sight.place.path == file) || pids.iter().any(told)
     }
 
@@ -703,6 +709,13 @@ fn as_one(changes: Vec<Change>, names: &HashMap<FileId, Vec<PathBuf>>) -> Vec<Ch
         }
     }
     one
+}
+
+/// Who had a part in what, of at most so many names: more are no editor's doing.
+pub(super) fn parts(cases: &[Case]) -> Vec<(PathBuf, u32)> {
+    let places = cases.iter().flat_map(|case| &case.places).filter(|place| editor::beside(&place.path).is_none());
+    let parts = places.flat_map(|place| place.parts.iter().map(|part| (place.path.clone(), part.who.pid)));
+    parts.filter(|(_, pid)| *pid != 0).take(BATCH).collect()
 }
 
 fn both(one: &[Arc<Policy>], other: &[Arc<Policy>]) -> Vec<Arc<Policy>> {

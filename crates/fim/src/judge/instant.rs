@@ -4,7 +4,8 @@
 //! the count.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schema::Timestamp;
 
@@ -12,9 +13,9 @@ use super::pending::plus;
 use super::recent::Recent;
 use super::verdict::classes;
 use super::{Counters, Limits};
-use crate::change::{Access, Action, Change};
+use crate::change::{Access, Action, Change, Inside};
 use crate::evidence::{Collector, Evidence, Mask};
-use crate::policy::Policies;
+use crate::policy::Policy;
 use crate::seen::Seen;
 
 /// Accesses whose repetitions are counted at one time; beyond, each is told.
@@ -54,14 +55,14 @@ impl Instant {
     pub(super) fn take(
         &mut self,
         evidence: &Evidence,
-        policies: &Policies,
+        concerned: impl Fn(&Path, Option<&Inside>) -> Vec<Arc<Policy>>,
         counters: &mut Counters,
         limits: &Limits,
     ) -> Mask {
         let rest = Mask(evidence.mask.0 & WAITS.0);
         let actions = if evidence.failed { vec![tried(evidence.mask)] } else { done(evidence.mask) };
         for action in actions {
-            if let Some(change) = change(evidence, action, policies) {
+            if let Some(change) = change(evidence, action, &concerned) {
                 self.add(change, counters, limits);
             } else if rest == Mask::default() {
                 counters.unasked += 1;
@@ -140,9 +141,13 @@ pub(super) fn tried(mask: Mask) -> Action {
     words.into_iter().find(|(bits, _)| mask.has(*bits)).map_or(Action::Opened, |(_, action)| action)
 }
 
-fn change(evidence: &Evidence, action: Action, policies: &Policies) -> Option<Change> {
+fn change(
+    evidence: &Evidence,
+    action: Action,
+    concerned: impl Fn(&Path, Option<&Inside>) -> Vec<Arc<Policy>>,
+) -> Option<Change> {
     let path = evidence.path.clone().or_else(|| evidence.old_path.clone())?;
-    let mut concerned = policies.of(&path);
+    let mut concerned = concerned(&path, evidence.inside.as_ref());
     // Who is asked for permission is asked by a policy with a guard, whichever classes it has.
     concerned.retain(|policy| evidence.permission.is_some() || policy.classes.has(classes(action)));
     if concerned.is_empty() {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use schema::Timestamp;
 
 use self::world::{Memory, World, path};
-use super::{Judge, Limits, Wish};
-use crate::change::{Action, Change};
+use super::{Aids, Judge, Limits, Wish};
+use crate::change::{Action, Change, Inside};
 use crate::entry::Kind;
-use crate::evidence::{Collector, Evidence, Mask};
-use crate::policy::{Classes, Policies, Policy, Severity};
+use crate::evidence::{Backing, Collector, Evidence, Layered, Mask};
+use crate::policy::{Classes, ContainerFacts, Containers, Policies, Policy, Scope, Selector, Severity};
 use crate::who::{Confidence, Who};
 
 /// A judge over a world of which everything was seen.
@@ -469,4 +469,53 @@ fn a_file_that_never_rests_is_judged_all_the_same() {
         }
     }
     assert!((2_900..=3_200).contains(&(stand.world.now - begin)), "{}", stand.world.now - begin);
+}
+
+/// Any container is this one.
+struct Boxes;
+
+impl Containers for Boxes {
+    fn having(&self, inside: &Inside) -> Option<Arc<ContainerFacts>> {
+        Some(Arc::new(ContainerFacts { id: inside.container.clone(), name: "web".into(), ..ContainerFacts::default() }))
+    }
+
+    fn of(&self, _: u32) -> (Option<Arc<ContainerFacts>>, Option<Box<str>>) {
+        (None, None)
+    }
+}
+
+#[test]
+fn f25_f26_f27_overlays_are_judged_at_the_path_inside() {
+    let scope = Scope::Containers(vec![Selector::read("name:web").unwrap()]);
+    let policy =
+        Policy { id: "p".into(), classes: Classes::CHANGES, severity: Severity::High, scope, ..Policy::default() };
+    let mut stand = Stand::new(|world| {
+        world.make("/out/lower", Kind::Directory);
+        world.make("/out/upper", Kind::Directory);
+        world.write("/out/lower/x", "1");
+    });
+    let aids = Aids { containers: Arc::new(Boxes), ..Aids::default() };
+    stand.judge = Judge::new(Arc::new(Policies::of_trees([(path("/etc"), policy)])), Limits::default()).with(aids);
+    // What a collector tells of a layer: the merged path, which cannot be reached from here, and where it really lies.
+    let told = |stand: &mut Stand, what: Layered, lower: bool| {
+        let lower = lower.then(|| path("/out/lower/x"));
+        for evidence in &mut stand.world.told {
+            evidence.path = Some(path("/merged/etc/x"));
+            evidence.inside = Some(Inside { container: "c1".into(), pid: 7, path: path("/etc/x") });
+            evidence.backing = Some(Backing { path: path("/out/upper/x"), what, lower: lower.clone() });
+        }
+    };
+    stand.world.write("/out/upper/x", "12");
+    told(&mut stand, Layered::CopiedUp, true);
+    let changes = stand.run();
+    assert_eq!(changes.iter().map(line).collect::<Vec<_>>(), ["updated /merged/etc/x"]);
+    assert_eq!(changes[0].inside.as_ref().unwrap().path, path("/etc/x"));
+    assert_eq!(changes[0].before.as_ref().unwrap().size, 1);
+    stand.world.write("/out/upper/x", "123");
+    told(&mut stand, Layered::Same, true);
+    assert_eq!(stand.told(), ["updated /merged/etc/x"]);
+    stand.world.remove("/out/upper/x");
+    stand.world.make("/out/upper/x", Kind::Character);
+    told(&mut stand, Layered::Whiteout, true);
+    assert_eq!(stand.told(), ["deleted /merged/etc/x"]);
 }
