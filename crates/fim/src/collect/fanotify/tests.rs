@@ -125,3 +125,27 @@ mod never_panics {
         }
     }
 }
+
+#[test]
+fn a_decision_about_a_folder_that_comes_late_does_not_count() {
+    use super::{Excluded, Links};
+
+    let excluded = Excluded::default();
+    let before = excluded.epoch();
+    excluded.add(before, b"a");
+    assert!(excluded.0.lock().unwrap().1.contains(&b"a"[..]));
+    // Some folder was renamed: nobody knows what `a` is now, and what was decided before says nothing of `b`.
+    excluded.forget();
+    excluded.add(before, b"b");
+    assert!(excluded.0.lock().unwrap().1.is_empty());
+    excluded.add(excluded.epoch(), b"b");
+    assert!(excluded.0.lock().unwrap().1.contains(&b"b"[..]));
+
+    let links = Links::default();
+    let mut known = links.0.lock().unwrap();
+    let id = crate::entry::FileId { dev: 1, inode: 7 };
+    assert!(known.add(id, "/w/f".as_ref()) && known.add(id, "/w/g".as_ref()) && known.add(id, "/w/f".as_ref()));
+    assert_eq!(known.of(id), ["/w/f", "/w/g"].map(std::path::PathBuf::from));
+    let elsewhere = crate::entry::FileId { dev: 2, inode: 7 };
+    assert!(known.has_inode(7) && !known.has_inode(8) && known.of(elsewhere).is_empty());
+}
