@@ -1,6 +1,7 @@
 //! Chores of the house: `cargo xtask <chore>`. `cargo test -p xtask` holds the house rules (`tidy`).
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
+mod aide;
 mod browser;
 mod burst;
 mod demo;
@@ -40,6 +41,8 @@ enum Chore {
     Burst(burst::Burst),
     /// A storm of file operations beside our collectors and beside inotifywait, as root: CPU, events, losses, who is named.
     Storm(storm::Storm),
+    /// `auditng fim` beside AIDE over one tree: costs, and whether both say the same.
+    Aide(aide::Aide),
     /// The whole path under load: generated events over HTTP into a server of its own, then searches; prints figures.
     Load(load::Load),
 }
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Chore::Demo { listen } => demo::run(&listen),
         Chore::Peers(peers) => peers.run(),
         Chore::Burst(burst) => burst.run(),
+        Chore::Aide(aide) => aide.run(),
         Chore::Load(load) => load.run(),
         Chore::Storm(storm) => storm.run(),
     }
