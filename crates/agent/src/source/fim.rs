@@ -14,6 +14,7 @@
 //! told as an alert and never overwritten; a source without rights says what it cannot see and scans what it can. Does not know the
 //! spool, rules or searches.
 
+mod aids;
 mod boxes;
 mod control;
 pub mod event;
@@ -37,7 +38,7 @@ use std::thread::JoinHandle;
 
 use fim::collect::{self, Collectors};
 use fim::config::{Config, Mode, Problems, Queue};
-use fim::judge::{Aids, Judge, Limits};
+use fim::judge::{Judge, Limits};
 use fim::policy::application::Table;
 use fim::policy::{Gate, Ground, Live as HostGround, Policies};
 use schema::Timestamp;
@@ -120,7 +121,7 @@ impl Fim {
             known,
         });
         let boxes = Arc::new(Boxes(self.context.clone()));
-        let gate = Arc::new(Gate::new(Arc::clone(&policies), Table::read(&policies, &ground), boxes));
+        let gate = Arc::new(Gate::new(Arc::clone(&policies), Table::read(&policies, &ground), Arc::clone(&boxes) as _));
         // The process table hears of everybody before the first event comes.
         self.context.listen();
         self.witness.listen(Arc::clone(&policies));
@@ -139,7 +140,8 @@ impl Fim {
         let shelf = Shelf::open(&shared);
         let texts = shelf.clone().map(|shelf| Box::new(shelf) as Box<dyn fim::content::Texts + Send>);
         let lists = policies.all().iter().any(|policy| policy.restricted() || !policy.rotation.is_empty());
-        let judge = Judge::new(policies, limits(&shared.config)).with(Aids { texts, ..Aids::default() });
+        let aids = aids::aids(&self.context, clock.clone(), &gate, boxes, texts);
+        let judge = Judge::new(policies, limits(&shared.config)).with(aids);
         let out = Out::new(self.context.clone(), filters, sink, health, Arc::clone(&stop));
         let who = out.shares();
         let watch = Watch {

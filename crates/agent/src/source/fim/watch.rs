@@ -330,6 +330,7 @@ impl Watch {
             self.tell_generation(&generation, &[], now);
         }
         if matches!(job.kind, ScanKind::Baseline | ScanKind::WhileDown) {
+            self.link_known();
             self.starting = None;
         }
     }
