@@ -23,4 +23,6 @@ fn each_seed(target: &str, check: fn(&[u8])) {
 fn f60_seeds_of_every_fuzz_target() {
     each_seed("fanotify", checks::fanotify);
     each_seed("mountinfo", checks::mountinfo);
+    each_seed("policy", checks::policy);
+    each_seed("import", checks::import);
 }

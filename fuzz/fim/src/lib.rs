@@ -1,11 +1,14 @@
 //! What must hold for any bytes, one function for each fuzz target. The targets call them with what libFuzzer thinks of;
 //! `cargo test -p fim --test seeds` calls them with every file under `seeds/`, without nightly.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use fim::collect::fanotify::parse::{self, Handle, Item, Record};
+use fim::config::{Config, File, Format};
 use fim::mountinfo;
 use fim::overlay::Table;
+use fim::policy::{self, Interest, Nowhere, Policies, audit_rules};
 
 /// A buffer as a read of a fanotify group gives it: every byte belongs to at most one event, every handle and name to its event.
 pub fn fanotify(buffer: &[u8]) {
@@ -60,4 +63,68 @@ pub fn mountinfo(text: &[u8]) {
     }
     table.remove_container(1);
     assert!(mounts.list.iter().take(64).all(|mount| table.inside(&mount.point).is_none()));
+}
+
+/// A file of policies: an error with its place, or policies that decide alike however they are asked, and are the same when they
+/// are written and read again. Lines of the text are the paths that are asked for.
+pub fn policy(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    match File::read(text) {
+        Ok(file) => decide(
+            text,
+            Config { policy: file.fim.policy, exclude: file.fim.exclude, use_defaults: false, ..Config::default() },
+        ),
+        Err(problems) => assert!(!problems.0.is_empty()),
+    }
+}
+
+fn decide(text: &str, config: Config) {
+    let again = File::read(&policy::toml::text(&config.policy, &config.exclude)).expect("our own text");
+    assert_eq!((again.fim.policy, again.fim.exclude), (config.policy.clone(), config.exclude.clone()));
+    let policies = match Policies::read(&config, &Nowhere) {
+        Ok(policies) => policies,
+        Err(problems) => return assert!(!problems.0.is_empty()),
+    };
+    for pair in policies.roots().windows(2) {
+        assert!(!pair[1].path.starts_with(&pair[0].path));
+    }
+    let lines = text.split(['\n', '"', '\'']).filter(|line| line.starts_with('/'));
+    for path in lines.take(64).map(|line| Path::new(std::ffi::OsStr::from_bytes(line.as_bytes()))) {
+        // Paths of the kernel have no such parts.
+        if path.components().any(|part| matches!(part, std::path::Component::ParentDir))
+            || path.as_os_str().as_bytes().windows(2).any(|two| two == b"/.")
+        {
+            continue;
+        }
+        let asked = policies.of(path);
+        assert!(asked.windows(2).all(|two| two[0].severity >= two[1].severity));
+        let explained = policies.explain(path);
+        assert_eq!(asked, explained.watching().map(|answer| answer.policy.clone()).collect::<Vec<_>>());
+        if !asked.is_empty() {
+            assert!(path.ancestors().skip(1).all(|folder| policies.interest(folder) == Interest::Some));
+            assert!(policies.roots().iter().any(|root| path.starts_with(&root.path)));
+        }
+    }
+    let rules = audit_rules::text(&policies, &audit_rules::Options { machine: "x86_64", chattr: true });
+    let lines = rules.text.lines().filter(|line| line.starts_with("-a always,exit ")).count();
+    assert_eq!(lines, rules.files + 2 * rules.folders + 2);
+}
+
+/// A file of others, the first byte says whose: what is taken can be written in our own form and read again.
+pub fn import(input: &[u8]) {
+    let Some((first, text)) = input.split_first() else { return };
+    let formats = [Format::Osquery, Format::Auditbeat, Format::Wazuh, Format::AuditRules, Format::Paths];
+    let format = formats[usize::from(*first) % formats.len()];
+    let imported = fim::import::read(format, "fuzz", text);
+    for complaint in &imported.complaints {
+        assert!(!complaint.message.is_empty() && complaint.file == "fuzz");
+    }
+    let again = File::read(&policy::toml::text(&imported.policies, &[])).expect("our own text");
+    assert_eq!(again.fim.policy, imported.policies);
+    let config = Config { policy: imported.policies, use_defaults: false, exclude: Vec::new(), ..Config::default() };
+    if let Err(problems) = Policies::read(&config, &Nowhere) {
+        // What is taken one by one is right; together it may be too much.
+        let bounds = |place: &str| place == "fim.policy" || place.ends_with(".exclude") || place.contains(".tags");
+        assert!(problems.0.iter().all(|one| bounds(&one.place) || one.message.contains("too much")), "{problems}");
+    }
 }

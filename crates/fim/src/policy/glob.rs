@@ -189,6 +189,9 @@ fn alternatives(text: &[u8], at: &mut usize, depth: usize) -> Result<Vec<Vec<u8>
                     return Err("has a { without }".to_owned());
                 }
                 *at += 1;
+                if all.len() * inner.len() > ALTERNATIVES {
+                    return Err(format!("stands for more than {ALTERNATIVES} patterns"));
+                }
                 all = all.iter().flat_map(|start| inner.iter().map(move |end| [&start[..], end].concat())).collect();
             }
             b'}' => break,

@@ -26,7 +26,7 @@ impl Policies {
     /// # Errors
     /// Everything that is wrong: places name the policy by its id.
     pub fn read(config: &Config, ground: &dyn Ground) -> Result<Self, Problems> {
-        let mut reader = Reader { config, ground, problems: Vec::new(), remarks: Vec::new() };
+        let mut reader = Reader { config, ground, problems: Vec::new(), remarks: Vec::new(), patterns: 0 };
         let parts = reader.parts();
         reader.check_config();
         let remarks = std::mem::take(&mut reader.remarks);
@@ -40,6 +40,8 @@ struct Reader<'a> {
     ground: &'a dyn Ground,
     problems: Vec<Problem>,
     remarks: Vec<Problem>,
+    /// So far.
+    patterns: usize,
 }
 
 impl Reader<'_> {
@@ -52,15 +54,8 @@ impl Reader<'_> {
         self.check_ids();
         let policies: Vec<_> = all.iter().enumerate().map(|(at, written)| self.policy(at, written)).collect();
         let exclude = self.patterns("fim.exclude", &self.config.exclude, None);
-        let patterns = policies.iter().map(|(_, matched)| matched.include.len() + matched.exclude.len()).sum::<usize>();
         if policies.len() > MOST {
             self.wrong("fim.policy", format!("more than {MOST} policies"));
-        }
-        if patterns > MOST_PATTERNS {
-            self.wrong(
-                "fim.policy",
-                format!("{patterns} patterns with braces and recursion written out, more than {MOST_PATTERNS}"),
-            );
         }
         let digest = Some(digest::of(&all, &self.config.exclude));
         Parts { policies, exclude, remarks: Vec::new(), digest }
@@ -165,16 +160,29 @@ impl Reader<'_> {
     fn patterns(&mut self, place: &str, written: &[String], recursion: Option<u32>) -> Vec<Pattern> {
         let mut all = Vec::new();
         for (at, text) in written.iter().enumerate() {
-            let bounded =
-                |one: Pattern| recursion.map_or_else(|| Ok(vec![one.clone()]), |depth| one.clone().bounded(depth));
-            let read =
-                Pattern::read(text).and_then(|list| list.into_iter().map(bounded).collect::<Result<Vec<_>, _>>());
+            let read = Pattern::read(text).and_then(|list| self.bounded(list, recursion));
             match read {
-                Ok(list) => all.extend(list.into_iter().flatten()),
+                Ok(list) => all.extend(list),
                 Err(what) => self.wrong(format!("{place}[{at}]"), format!("{text:?} {what}")),
             }
         }
         all
+    }
+
+    /// With recursion written out; over all policies there are at most [`MOST_PATTERNS`].
+    fn bounded(&mut self, list: Vec<Pattern>, recursion: Option<u32>) -> Result<Vec<Pattern>, String> {
+        let mut all = Vec::new();
+        for one in list {
+            match recursion {
+                None => all.push(one),
+                Some(depth) => all.extend(one.bounded(depth)?),
+            }
+            if self.patterns + all.len() > MOST_PATTERNS {
+                return Err(format!("is too much: with braces and recursion written out there are more than {MOST_PATTERNS} patterns"));
+            }
+        }
+        self.patterns += all.len();
+        Ok(all)
     }
 
     fn regexes(&mut self, place: &str, written: &[String]) -> Vec<Regex> {
