@@ -124,19 +124,21 @@ impl Pair<'_> {
         let (folder, tree) = (self.folder.display(), self.tree.display());
         let aide = format!(
             "database_in=file:{folder}/aide.db\ndatabase_out=file:{folder}/aide.new\ngzip_dbout=no\nnum_workers={threads}\n\
-             report_url=file:{folder}/aide.report\nreport_format=json\n\
+             report_format=json\nreport_url=file:{folder}/aide.report\n\
              Same = p+u+g+s+m+c+i+n+sha256+acl+xattrs+caps+ftype+l\n{tree} Same\n"
         );
         std::fs::write(self.folder.join("aide.conf"), aide)?;
         let ours = format!(
             "[fim]\nuse_defaults = false\nexclude = []\nhash = [\"sha256\"]\nstate_dir = \"{folder}/state\"\ndir = \"{folder}/none\"\n\
              [fim.scan]\nrate = \"0B\"\nthreads = {threads}\n\
-             [[fim.policy]]\nid = \"tree\"\npaths = [\"{tree}/\"]\nmax_file_size = \"1TiB\"\n"
+             [[fim.policy]]\nid = \"tree\"\npaths = [\"{tree}/\"]\nmax_file_size = \"1024GiB\"\n"
         );
         Ok(std::fs::write(self.folder.join("agent.toml"), ours)?)
     }
 
     fn aide(&self, action: &str) -> Result<Cost> {
+        // It appends where there is a report already.
+        std::fs::write(self.folder.join("aide.report"), "")?;
         let mut command = timed(self.folder, Path::new("aide"));
         command.args([action, "--config"]).arg(self.folder.join("aide.conf"));
         self.cost(command)
