@@ -35,6 +35,12 @@ impl Gate {
         self.current().1.clone()
     }
 
+    /// Whether something under this path is an executable of a list: when it changes, its identity must be read again.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> bool {
+        self.current().1.names(path)
+    }
+
     fn current(&self) -> Arc<(Arc<Policies>, Table)> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }

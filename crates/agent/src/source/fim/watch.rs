@@ -165,7 +165,7 @@ impl Watch {
     /// An executable that an allow-list names was replaced.
     fn is_of_a_list(&self, evidence: &Evidence) -> bool {
         let mut paths = [&evidence.path, &evidence.old_path].into_iter().flatten();
-        self.lists && paths.any(|path| self.gate.table().names(path))
+        self.lists && paths.any(|path| self.gate.names(path))
     }
 
     /// Events are missing: the roots in question are scanned at once.
