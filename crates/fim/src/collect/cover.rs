@@ -141,7 +141,7 @@ fn mark_all(groups: &Groups, fsid: u64, at: On<'_>) -> std::io::Result<()> {
     sys::mark(&*groups.of(fsid)?, libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, super::fanotify::CHANGES, at)
 }
 
-/// btrfs: marks the top. Events carry the top's `f_fsid` for some subvolumes and their own for others, so both are known.
+/// btrfs: marks the top. Events of all subvolumes carry its `f_fsid`, whatever their own is.
 fn mark_top(places: &mut Places, groups: &Groups, mount: &Mount) -> Result<u64, String> {
     let top = btrfs::top(&mount.source).map_err(|errno| errno.to_string())?;
     let known = sys::fsid(&top).map_err(|error| error.to_string())?;

@@ -244,7 +244,9 @@ impl Reader {
             }
         }
         drop(inner);
-        folders > 0 && !self.linked(event)
+        // A nameless change of attributes is that of the number of names: the last name's removal tells of itself.
+        let names_alone = event.mask & !libc::FAN_ONDIR == libc::FAN_ATTRIB;
+        (folders > 0 || names_alone) && !self.linked(event)
     }
 
     fn linked(&self, event: &Event<'_>) -> bool {

@@ -93,7 +93,7 @@ impl Resolver {
                 Some(_) => each(renamed(told, &parts, old.as_deref(), new.as_deref())),
                 None => each(in_folder(told, &parts, new.as_deref())),
             }
-        } else if old.is_none() && new.is_none() {
+        } else if old.is_none() && new.is_none() && event.mask & Mask::ATTRIB.0 == 0 {
             self.alone(places, &parts, id, evidence(event.mask), each);
         } else {
             self.linked(id, event.mask, &evidence, each);

@@ -185,7 +185,7 @@ pub(crate) fn f38_excluded() {
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
     let deep = outside.join("a/b/c/d");
     let storm = |from: usize, to: usize| {
-        let script = format!("i={from}; while [ $i -lt {to} ]; do echo x > f$i; i=$((i+1)); done");
+        let script = format!("i={from}; while [ $i -lt {to} ]; do echo x > f$i; i=$((i+1)); done; rm -f f1*");
         shell(&deep, &script);
         // The collector has come so far once it tells of this.
         shell(&watched, &format!(": > mark-{to}"));
