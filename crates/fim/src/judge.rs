@@ -18,6 +18,7 @@
 pub mod append;
 mod burst;
 mod case;
+mod court;
 mod editor;
 mod instant;
 mod log;

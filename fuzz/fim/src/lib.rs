@@ -128,3 +128,19 @@ pub fn import(input: &[u8]) {
         assert!(problems.0.iter().all(|one| bounds(&one.place) || one.message.contains("too much")), "{problems}");
     }
 }
+
+/// Contents: what is text has its secrets taken out without a panic, what is kept reads back as it was, and what is shown of it again
+/// has nothing left that is taken for a secret but the marks themselves.
+pub fn content(bytes: &[u8]) {
+    use fim::content::redact::{Numbers, Redacted};
+    if let Some(state) = fim::judge::append::State::read(bytes) {
+        assert_eq!(state.bytes(), bytes);
+    }
+    let Some(text) = fim::content::text(bytes) else { return };
+    let redacted = Redacted::of(&text, &[7; 32]);
+    assert_eq!(Redacted::read(&redacted.stored()).as_ref(), Some(&redacted));
+    assert!(!redacted.shown(&mut Numbers::default()).contains('\0'));
+    if let Ok(stored) = std::str::from_utf8(bytes) {
+        drop(Redacted::read(stored));
+    }
+}

@@ -67,7 +67,8 @@ impl State {
             tail: (head[17] == 1).then_some(Digest(head[18..50].try_into().ok()?)),
             segments: segments.iter().map(|digest| Digest(*digest)).collect(),
         };
-        let fits = state.size / SEGMENT == state.segments.len() as u64;
+        let fits = state.size / SEGMENT == state.segments.len() as u64
+            && (head[17] == 1 || head[17] == 0 && head[18..50].iter().all(|byte| *byte == 0));
         (head[0] == 1 && rest.is_empty() && fits).then_some(state)
     }
 }
