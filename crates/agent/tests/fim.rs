@@ -7,6 +7,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; clippy does not see that this is one")]
 
+#[path = "fim/audit.rs"]
+mod audit;
+#[path = "fim/boxes.rs"]
+mod boxes;
 #[path = "fim/changes.rs"]
 mod changes;
 #[path = "fim/desk.rs"]
@@ -49,15 +53,24 @@ fn main() -> ExitCode {
         ("f23_others_are_refused", guard::f23_enforce),
         ("f29_mounted_over_a_watched_file", changes::f29_mounted_over),
         ("f41_own_files_make_no_loop", changes::f41_no_loop),
+        ("f49_fanotify_and_audit_are_one_event", audit::f49_merged),
+        ("f50_audit_rules_alone", audit::f50_audit_alone),
+        ("f52_audit_rule_that_the_kernel_dropped", audit::f52_dropped_rule),
+        ("f25_to_f28_container_files", boxes::f25_to_f28),
         ("f58_the_command_line_asks_the_agent", desk::f58_socket),
         ("f16_writers_that_exit_at_once_are_known", who::f16_short_writers),
     ];
-    let trial = |(name, test)| Trial::ignorable_test(name, move || run(test));
+    let needs = |name: &str| match name {
+        name if name.contains("container") => boxes::missing,
+        name if name.contains("audit") => audit::missing,
+        _ => || None,
+    };
+    let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
     libtest_mimic::run(&arguments, trials.into_iter().map(trial).collect()).exit_code()
 }
 
-fn run(test: fn()) -> Result<Completion, Failed> {
-    match stand::missing() {
+fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
+    match stand::missing().or_else(missing) {
         Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
             Err(format!("AUDITNG_LIVE=require, but {reason}").into())
         }

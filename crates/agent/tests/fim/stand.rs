@@ -81,14 +81,15 @@ impl Stand {
     }
 
     pub(crate) fn begin(&self, config: Config) -> Started {
-        self.begin_with(config, |fim| fim, &Arc::new(Health::default()))
+        self.begin_among(config, &enrich::Config::default())
     }
 
-    pub(crate) fn begin_with(&self, config: Config, with: impl FnOnce(Fim) -> Fim, health: &Arc<Health>) -> Started {
-        let clock = Clock::system();
-        let context = Context::new(Proc::default(), clock.clone(), &enrich::Config::default(), None, health).unwrap();
+    /// A source that knows other container engines than the usual ones.
+    pub(crate) fn begin_among(&self, config: Config, among: &enrich::Config) -> Started {
+        let (clock, health) = (Clock::system(), &Arc::new(Health::default()));
+        let context = Context::new(Proc::default(), clock.clone(), among, None, health).unwrap();
         let sink = Arc::new(Collect::default());
-        let source = with(Fim::new(config, context, "test-agent", clock));
+        let source = Fim::new(config, context, "test-agent", clock);
         let running = Box::new(source).start(Arc::clone(&sink) as Arc<dyn Sink>, Arc::clone(health));
         Started { running: Some(running), sink, health: Arc::clone(health) }
     }
@@ -107,6 +108,12 @@ impl Started {
         let report = self.health.source("fim").report();
         assert_eq!((report.state, report.reason.as_str()), (State::On, ""));
         self
+    }
+
+    /// This container's file systems are covered.
+    pub(crate) fn marks(&self, id: &str) -> bool {
+        let figure = self.health.figure("auditng_fim_containers");
+        !id.is_empty() && figure.value() > 0
     }
 
     pub(crate) fn stop(&mut self) {

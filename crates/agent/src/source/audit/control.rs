@@ -441,6 +441,24 @@ impl<K: Kernel> Control<K> {
         taken.iter().for_each(|rule| info!(rule = rule.text(machine()), "audit rule loaded: its folder exists now"));
     }
 
+    /// The kernel drops a watch with the folder that it is on. Such a rule of ours comes back at once, or waits for its folder.
+    pub fn put_back(&mut self) {
+        if self.mode != Mode::Unicast {
+            return;
+        }
+        let Ok(there) = self.kernel.rules() else { return };
+        let there: HashSet<Vec<u8>> = there.into_iter().collect();
+        let gone = |rule: &&Rule| !there.contains(&rule.canonical_bytes()) && !self.waiting.contains(rule);
+        let missing: Vec<Rule> = self.plan.rules.iter().filter(gone).cloned().collect();
+        for rule in missing {
+            if self.add(&rule) {
+                info!(rule = rule.text(machine()), "audit rule loaded again: the kernel had dropped it");
+            } else {
+                self.waiting.push(rule);
+            }
+        }
+    }
+
     /// False: it still waits. A rule that the kernel refuses for another reason is noted and tried no more.
     fn add(&mut self, rule: &Rule) -> bool {
         match self.kernel.add_rule(&rule::encode(rule)) {

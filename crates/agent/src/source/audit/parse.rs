@@ -4,6 +4,7 @@
 //! without room makes this thread wait: the queue then fills, and `overload` decides there who pays.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use audit::netlink::{self, DecodeError, Frame};
@@ -173,7 +174,8 @@ impl Parser {
     fn record(&mut self, kind: RecordType, text: &[u8], item: &Item<'_>) {
         (self.out.origin, self.out.now) = (item.origin, item.at);
         let each = &mut |event: &mut Event| self.out.deliver(event);
-        match record::parse(kind, text) {
+        let apart = glued(kind, text);
+        match record::parse(kind, apart.as_deref().unwrap_or(text)) {
             Ok(record) => {
                 self.records.passed(1);
                 self.shared.saw(record.stamp.serial);
@@ -222,6 +224,15 @@ impl Parser {
     }
 }
 
+/// The kernel writes `ses=4294967295op=remove_rule` when it drops a watch by itself: with the space that belongs there.
+fn glued(kind: RecordType, text: &[u8]) -> Option<Vec<u8>> {
+    if kind != RecordType::CONFIG_CHANGE {
+        return None;
+    }
+    let at = memchr::memmem::find(text, b"op=").filter(|at| *at > 0 && text[at - 1].is_ascii_digit())?;
+    Some([&text[..at], b" ", &text[at..]].concat())
+}
+
 /// What the pipeline counted, by the names of metrics.
 struct Figures {
     events: Arc<Figure>,
@@ -255,8 +266,8 @@ impl Out {
             event.remove(field::EVENT_PROVIDER);
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
         }
-        if let Some(witness) = &self.witness {
-            witness.saw(event);
+        if self.witness.as_ref().is_some_and(|witness| witness.saw(event)) {
+            self.shared.dropped.store(true, Ordering::Relaxed);
         }
         self.context.apply(event);
         let mut early = Vec::new();

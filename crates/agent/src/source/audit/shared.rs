@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) wake: Wake,
     /// The socket whose port we register.
     pub(super) data: Arc<Socket>,
+    /// The kernel dropped a rule of ours.
+    pub(super) dropped: AtomicBool,
     orders: Mutex<Orders>,
     /// `audit-recv` fulfilled an order to drain.
     drained: Condvar,
@@ -106,6 +108,7 @@ impl Shared {
             stop: Stop::default(),
             wake: Wake::new()?,
             data: Arc::new(data),
+            dropped: AtomicBool::new(false),
             orders: Mutex::new(orders),
             drained: Condvar::new(),
             newest: AtomicU64::new(0),
@@ -297,6 +300,9 @@ pub(super) fn supervise<K: Kernel>(mut control: Control<K>, shared: &Shared) {
     let mut before = told(&control);
     while !shared.stop.wait(POLL) {
         control.poll(shared.clock.wall());
+        if shared.dropped.swap(false, Ordering::Relaxed) {
+            control.put_back();
+        }
         if let Some(serial) = shared.newest() {
             control.saw(serial);
         }

@@ -75,6 +75,7 @@ pub(super) struct Figures {
     held: Arc<Figure>,
     read: Arc<Figure>,
     excluded: Arc<Figure>,
+    containers: Arc<Figure>,
     entries: Arc<Figure>,
     covered: [Arc<Figure>; 3],
 }
@@ -86,6 +87,7 @@ impl Figures {
             pending: health.figure("auditng_fim_pending"),
             held: health.figure("auditng_fim_scan_held"),
             read: health.figure("auditng_fim_read_total"),
+            containers: health.figure("auditng_fim_containers"),
             excluded: health.figure("auditng_fim_excluded_total"),
             entries: health.figure("auditng_fim_baseline_entries"),
             covered: [How::Fanotify, How::Inotify, How::ScanOnly].map(covered),
@@ -271,7 +273,8 @@ impl Watch {
     }
 
     fn rule_gone(&mut self, at: Timestamp, key: &str, path: PathBuf, now: Timestamp) {
-        if self.shared.policies().of_audit_key(key).next().is_none() {
+        let policies = self.shared.policies();
+        if policies.of_audit_key(key).next().is_none() && policies.of(&path).is_empty() {
             return;
         }
         let why =
@@ -458,6 +461,7 @@ impl Watch {
         self.figures.excluded.set(counters.excluded);
         self.figures.pending.set(self.judge.pending() as u64);
         self.figures.held.set(self.held.len() as u64);
+        self.figures.containers.set(self.containers.len() as u64);
     }
 
     /// What is watched, how, and by which baseline: told at each start.

@@ -69,26 +69,27 @@ impl Witness {
         self.lock().waiting.clear();
     }
 
-    /// An audit event as it leaves.
-    pub fn saw(&self, event: &Event) {
+    /// An audit event as it leaves. True: the kernel dropped a rule that nobody took away.
+    pub fn saw(&self, event: &Event) -> bool {
         if !self.on.load(Ordering::Acquire) {
-            return;
+            return false;
         }
         self.speaks.store(true, Ordering::Relaxed);
         let at = event.time().unwrap_or_default();
-        if event.get(field::AUDITD_PATHS).is_none() {
-            if let Some(word) = gone(event, at) {
-                self.put(word);
-            }
-            return;
+        if event.str(field::AUDITD_MESSAGE_TYPE) == Some("config_change") {
+            let dropped = gone(event, at);
+            let any = dropped.is_some();
+            dropped.into_iter().for_each(|word| self.put(word));
+            return any;
         }
-        let Some(told) = told::of(event) else { return };
+        let Some(told) = told::of(event) else { return false };
         let policies = Arc::clone(&self.lock().policies);
         for file in &told.files {
             if concerns(&policies, &told, file) {
                 self.put(Word::File(Box::new(evidence(&told, file, at))));
             }
         }
+        false
     }
 
     /// Records are missing.
@@ -151,18 +152,14 @@ fn gone(event: &Event, at: Timestamp) -> Option<Word> {
             .keyed(field::AUDITD_DATA, key)
             .find_map(|value| if let Value::Text(text) = value { Some(text.to_owned()) } else { None })
     };
-    let by_nobody = event.long(field::PROCESS_PID).is_none();
-    if !by_nobody || said("op").as_deref() != Some("remove_rule") {
+    // Where somebody asks for it, the record names no path.
+    if said("op").as_deref() != Some("remove_rule") {
         return None;
     }
     let key =
         event.all(field::TAGS).find_map(|value| if let Value::Text(key) = value { Some(key.to_owned()) } else { None });
-    let path = event.str(field::FILE_PATH).map(str::to_owned).or_else(|| said("path")).or_else(|| said("dir"));
-    Some(Word::RuleGone {
-        at,
-        key: key.or_else(|| said("key")).unwrap_or_default(),
-        path: path.unwrap_or_default().into(),
-    })
+    let path = said("path").or_else(|| said("dir"))?;
+    Some(Word::RuleGone { at, key: key.or_else(|| said("key")).unwrap_or_default(), path: path.into() })
 }
 
 /// The evidence under the name that its inode really has. A name that is not that of the inode any more stays where nothing is
