@@ -17,6 +17,7 @@
 mod aids;
 mod boxes;
 mod control;
+pub mod doctor;
 pub mod event;
 mod held;
 mod identity;

@@ -52,7 +52,8 @@ fn look(arguments: &Doctor, agent: &agent::config::Config) -> Vec<Finding> {
     });
     let found = agent::source::audit::doctor::doctor(&agent.source.audit, &agent.rules, &agent.state_dir);
     let runtimes = agent::enrich::container::doctor::doctor(&agent.container);
-    let agent = found.into_iter().chain(runtimes).map(|f| Finding {
+    let fim = agent::source::fim::doctor::doctor(&agent.fim);
+    let agent = found.into_iter().chain(runtimes).chain(fim).map(|f| Finding {
         name: f.name.to_owned(),
         state: f.state.name(),
         what: f.what,

@@ -178,7 +178,9 @@ impl Reader<'_> {
                 Some(depth) => all.extend(one.bounded(depth)?),
             }
             if self.patterns + all.len() > MOST_PATTERNS {
-                return Err(format!("is too much: with braces and recursion written out there are more than {MOST_PATTERNS} patterns"));
+                return Err(format!(
+                    "is too much: with braces and recursion written out there are more than {MOST_PATTERNS} patterns"
+                ));
             }
         }
         self.patterns += all.len();
