@@ -188,6 +188,15 @@ pub fn check_pattern(text: &str) -> Result<(), String> {
     glob::Pattern::read(text).map(drop)
 }
 
+/// Whether a text is a pattern that `paths` may have: an absolute one.
+///
+/// # Errors
+/// As [`check_pattern`].
+pub fn check_path(text: &str) -> Result<(), String> {
+    let patterns = glob::Pattern::read(text)?;
+    if patterns.iter().all(glob::Pattern::is_absolute) { Ok(()) } else { Err("does not begin with \"/\"".to_owned()) }
+}
+
 /// Whether a text is a regular expression for paths.
 ///
 /// # Errors

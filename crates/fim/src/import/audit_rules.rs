@@ -166,7 +166,7 @@ fn pattern(path: &str, tree: bool) -> Result<String, String> {
         return Err("watches of / are prohibited (auditctl(8)); in a policy of our own that is \"/\"".to_owned());
     }
     let pattern = escaped(plain) + if tree { "/" } else { "" };
-    crate::policy::check_pattern(&pattern).map(|()| pattern).map_err(|what| format!("{path:?} {what}"))
+    crate::policy::check_path(&pattern).map(|()| pattern).map_err(|what| format!("{path:?} {what}"))
 }
 
 /// Words, with quotes where a word or a value begins.

@@ -110,7 +110,7 @@ fn patterns(path: &str, recursive: bool) -> Result<Vec<String>, String> {
     let folder = escaped(path.trim_end_matches('/'));
     let patterns = if recursive { vec![format!("{folder}/**")] } else { vec![folder.clone(), format!("{folder}/*")] };
     let patterns: Vec<_> = patterns.into_iter().filter(|pattern| !pattern.is_empty()).collect();
-    patterns.iter().try_for_each(|pattern| crate::policy::check_pattern(pattern))?;
+    patterns.iter().try_for_each(|pattern| crate::policy::check_path(pattern))?;
     Ok(patterns)
 }
 

@@ -161,7 +161,7 @@ fn texts(list: &Value, place: &str, out: &mut Reading<'_>) -> Vec<(String, Strin
 
 fn take(read: Result<Vec<String>, String>, text: &str, place: String, out: &mut Reading<'_>) -> Option<Vec<String>> {
     let checked = read.and_then(|patterns| {
-        patterns.iter().try_for_each(|pattern| crate::policy::check_pattern(pattern))?;
+        patterns.iter().try_for_each(|pattern| crate::policy::check_path(pattern))?;
         Ok(patterns)
     });
     checked.map_err(|what| out.complain(place, Kind::Refused, format!("{text:?} {what}"))).ok()

@@ -12,11 +12,11 @@ pub(super) fn read(text: &str, out: &mut Reading<'_>) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (list, pattern) = match line.strip_prefix('!') {
-            Some(pattern) => (&mut policy.exclude, pattern.trim_start()),
-            None => (&mut policy.paths, line),
+        let (list, pattern, checked) = match line.strip_prefix('!').map(str::trim_start) {
+            Some(pattern) => (&mut policy.exclude, pattern, crate::policy::check_pattern(pattern)),
+            None => (&mut policy.paths, line, crate::policy::check_path(line)),
         };
-        match crate::policy::check_pattern(pattern) {
+        match checked {
             Ok(()) => list.push(pattern.to_owned()),
             Err(what) => out.complain(format!("line {}", at + 1), Kind::Refused, format!("{pattern:?} {what}")),
         }

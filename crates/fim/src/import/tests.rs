@@ -428,6 +428,16 @@ fn a_list_of_paths_is_one_policy() {
 }
 
 #[test]
+fn what_is_watched_is_absolute_whatever_the_words() {
+    let paths = read(Format::Paths, "l", b"**/x\n!**/y\n{/a,**/b}\n/c\n");
+    assert_eq!((said(&paths).len(), &paths.policies[0].paths[..]), (2, &["/c".to_owned()][..]));
+    let text = b"<syscheck><directories>**/x,/y</directories></syscheck>";
+    let wazuh = read(Format::Wazuh, "l", text);
+    assert_eq!((said(&wazuh).len(), &wazuh.policies[0].paths[..]), (1, &["/y/".to_owned()][..]));
+    let _right = (policies(&paths), policies(&wazuh));
+}
+
+#[test]
 fn imports_join_a_configuration() {
     let text = "[[fim.import]]\nformat = \"paths\"\nfile = \"/p/etc.txt\"\n[[fim.import]]\nformat = \"wazuh\"\nfile = \"/p/ossec.conf\"\n\
                 [[fim.import]]\nformat = \"audit-rules\"\nfile = \"/p/gone\"\n[[fim.policy]]\nid = \"web\"\npaths = [\"/w\"]\n";

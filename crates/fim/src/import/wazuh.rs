@@ -157,7 +157,7 @@ fn tree(path: &str) -> Result<String, String> {
     }
     let pattern = escaped(path).replace("\\*", "*").replace("\\?", "?");
     let pattern = format!("{}/", pattern.trim_end_matches('/'));
-    crate::policy::check_pattern(&pattern).map(|()| pattern)
+    crate::policy::check_path(&pattern).map(|()| pattern)
 }
 
 fn directories(node: Node<'_, '_>, settings: &Section, out: &mut Reading<'_>) {

@@ -82,6 +82,11 @@ impl Pattern {
         &self.parts[..certain]
     }
 
+    /// Whether it is written from `/` on, not from anywhere.
+    pub(super) fn is_absolute(&self) -> bool {
+        self.parts.first() != Some(&Part::Tree) || self.text.starts_with('/')
+    }
+
     /// Whether it is one object's path.
     pub(super) fn is_literal(&self) -> bool {
         self.literal().len() == self.parts.len()

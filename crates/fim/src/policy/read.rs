@@ -6,7 +6,7 @@ use std::path::Path;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::application::{self, Application};
-use super::glob::{Part, Pattern};
+use super::glob::Pattern;
 use super::ground::Ground;
 use super::mounts::Fstypes;
 use super::set::{Matched, Parts, Policies, Refusal, unless_any};
@@ -134,11 +134,9 @@ impl Reader<'_> {
         }
         let recursion = written.recursion.filter(|depth| *depth <= DEEPEST);
         let include = self.patterns(&format!("{place}.paths"), &written.paths, recursion);
-        for pattern in
-            include.iter().filter(|pattern| pattern.parts.first() == Some(&Part::Tree) && pattern.text.starts_with('*'))
-        {
-            self.problems
-                .push(Problem::new(format!("{place}.paths"), format!("{:?} does not begin with \"/\"", pattern.text)));
+        for pattern in include.iter().filter(|pattern| !pattern.is_absolute()) {
+            let what = format!("{:?} does not begin with \"/\"", pattern.text);
+            self.problems.push(Problem::new(format!("{place}.paths"), what));
         }
         let fstypes = Fstypes::read(&written.fstype).unwrap_or_else(|what| {
             self.wrong(format!("{place}.fstype"), what);
