@@ -37,6 +37,7 @@ async function whyNotWatched({ context, server }) {
 
 export const fileSteps = {
   async 'changes of files'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const made = changes();
     await send(world, 'fim', made.changes);
@@ -62,6 +63,7 @@ export const fileSteps = {
   },
 
   async 'a change on this host'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const why = await whyNotWatched(world);
     if (why !== '') {
@@ -96,6 +98,7 @@ export const fileSteps = {
   },
 
   async 'what changed and who'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const { host } = world.files;
     await page.goto(`${server.origin}/ui/files?from=now-24h&q=${encodeURIComponent(`host.name:${host}-0 file.path:"/etc/ssh/sshd_config"`)}`);
@@ -123,6 +126,7 @@ export const fileSteps = {
   },
 
   async 'hostile names of files'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const { host, hostile } = world.files;
     await page.goto(`${server.origin}/ui/files?from=now-24h&by=file&q=${encodeURIComponent(`host.name:${host}-hostile`)}`);
@@ -143,6 +147,7 @@ export const fileSteps = {
   },
 
   async 'changes in groups'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const made = world.files;
     const only = encodeURIComponent(`host.name:${made.host}*`);
@@ -178,6 +183,7 @@ export const fileSteps = {
   },
 
   async 'baselines and coverage'(world) {
+    if (world.server.kind === 'mock') return void world.notes.push('ignored: the mock knows no changes of files');
     const { page, server } = world;
     const { host } = world.files;
     await page.goto(`${server.origin}/ui/files?from=now-24h`);
