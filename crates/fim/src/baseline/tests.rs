@@ -310,7 +310,7 @@ fn f22_any_byte_changed_is_refused_or_says_nothing() {
     let seal = good(&options).last_seal().clone();
     let (mut refused, mut harmless) = (0, 0);
     // The header densely, the rest with a stride that is no multiple of anything in it.
-    let places = (0..512).step_by(3).chain((512..whole.len()).step_by(whole.len() / 300 | 1));
+    let places = (0..512).step_by(3).chain((512..whole.len()).step_by((whole.len() / 300) | 1));
     for (round, place) in places.enumerate() {
         let mut edited = whole.clone();
         edited[place] ^= if round % 3 == 0 { 0xff } else { 1 << (round % 8) };
