@@ -15,7 +15,7 @@ packages=(build-essential pkg-config ca-certificates)
 # auditd: its auditctl tells the bytes of rules. Its service is not started, since that would take the audit socket.
 [ "$what" = test ] && packages+=(auditd chromium podman runc containerd busybox-static zstd)
 # Of file integrity monitoring: other file systems, another reader of events, what the tests change files with.
-[ "$what" = test ] && packages+=(acl aide attr bindfs btrfs-progs xfsprogs e2fsprogs inotify-tools libcap2-bin python3 strace perl time)
+[ "$what" = test ] && packages+=(acl aide attr logrotate vim bindfs btrfs-progs xfsprogs e2fsprogs inotify-tools libcap2-bin python3 strace perl time)
 
 missing=()
 for package in "${packages[@]}"; do

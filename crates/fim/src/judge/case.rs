@@ -425,6 +425,10 @@ impl Judge {
                 all.entry(entry.id).or_insert_with(|| self.refresh(entry, sight.now.entry(), look, seen));
             }
         }
+        // Objects that were under a name for a moment and lost it to another.
+        for id in sights.iter().filter(|sight| sight.place.ids.len() > 1).flat_map(|sight| &sight.place.ids) {
+            all.entry(*id).or_insert_with(|| self.refresh(&unnamed(*id), None, look, seen));
+        }
         all
     }
 
