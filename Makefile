@@ -31,7 +31,7 @@ e2e:    ## the page in headless Chromium against a real server
 	cargo xtask e2e
 
 bench:  ## micro benches, then the whole path under load
-	cargo bench --package audit --package agent --package store
+	cargo bench --package audit --package agent --package store --package fim
 	cargo xtask load
 
 demo: setup ui   ## replay recorded logs through agent, server and page, without root
