@@ -11,6 +11,7 @@
 //! Bounds: 8 MiB of cache, [`PENDING`] changes in memory before they go to the transaction under way, [`SCANS`] scans and
 //! [`GENERATIONS`] generations kept. Knows no clock: `now` is handed in.
 
+mod block;
 mod check;
 pub mod codec;
 mod counter;

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use redb::{ReadTransaction, ReadableTable as _, Table};
+use redb::{ReadTransaction, ReadableTable, Table};
 
 use super::counter::{Counter, Standing};
 use super::folder::{Children, Patch};
 use super::generation::Generation;
 use super::sign::{Beside, Seal};
-use super::store::{APPROVED, Fault, GENERATION, META, Patches, TREE, View};
+use super::store::{APPROVED, Fault, GENERATION, META, Patches, TREE};
 use super::{Baseline, Error, FORMAT, place, store, tree};
 use crate::entry::Digest;
 use crate::name;
@@ -182,7 +182,7 @@ pub(super) fn all(
     if !meta.seal.is_signed_by(public_key) {
         problems.push(Problem::Signature("what was seen".to_owned()));
     }
-    let view = View::Committed(committed.open_table(TREE)?);
+    let view = committed.open_table(TREE)?;
     let walked = walk(&view)?;
     problems.extend(walked.wrong.map(Problem::Tree));
     if tree::root(&meta.seal.policies, walked.digest) != meta.seal.root {
@@ -266,23 +266,30 @@ struct Walked {
 }
 
 /// The tree from its leaves up. Keys are read backwards, so that a folder comes after all below it.
-fn walk(tree: &View<'_>) -> Result<Walked, Fault> {
+fn walk(tree: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Walked, Fault> {
     let mut state = Walk::default();
-    let mut rows = tree.all()?.rev().peekable();
-    let mut pieces = Vec::new();
-    while let Some(found) = rows.next() {
-        let (key, piece) = found?;
-        let Some((folder, _)) = place::of_key(key.value()) else {
-            return Err(Fault::Row("a key without a folder".to_owned()));
-        };
-        pieces.push(piece);
-        let goes_on = match rows.peek() {
-            Some(Ok((next, _))) => place::of_key(next.value()).is_some_and(|(next, _)| next == folder),
-            _ => false,
-        };
-        if !goes_on {
-            state.folder(folder, &mut pieces.drain(..).rev())?;
+    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    let mut at: Option<Vec<u8>> = None;
+    for found in tree.iter()?.rev() {
+        let (key, block) = found?;
+        super::block::read(key.value(), block.value(), &mut |key, piece| {
+            rows.push((key.to_vec(), piece.to_vec()));
+            Ok(())
+        })?;
+        for (key, piece) in rows.drain(..).rev() {
+            let (folder, _) = place::of_key(&key).ok_or_else(|| Fault::Row("a key without a folder".to_owned()))?;
+            if at.as_deref().is_some_and(|at| at != folder) {
+                state.folder(at.as_deref().unwrap_or_default(), &mut pieces)?;
+            }
+            if at.as_deref() != Some(folder) {
+                at = Some(folder.to_vec());
+            }
+            pieces.push(piece);
         }
+    }
+    if let Some(at) = at {
+        state.folder(&at, &mut pieces)?;
     }
     Ok(state.end())
 }
@@ -296,15 +303,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn folder(
-        &mut self,
-        folder: &[u8],
-        pieces: &mut dyn Iterator<Item = redb::AccessGuard<'_, &'static [u8]>>,
-    ) -> Result<(), Fault> {
+    /// One folder, its pieces backwards.
+    fn folder(&mut self, folder: &[u8], pieces: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
         let mut digests = tree::Folder::default();
         let mut last: Vec<u8> = Vec::new();
-        for piece in pieces {
-            for child in Children::of(piece.value()) {
+        for piece in pieces.drain(..).rev() {
+            for child in Children::of(&piece) {
                 let child = child?;
                 if child.name <= last.as_slice() {
                     self.wrong.get_or_insert_with(|| format!("names out of order in {}", name::text(folder)));
@@ -353,7 +357,11 @@ pub(super) fn approved_patches(committed: &ReadTransaction) -> Result<(Patches, 
 }
 
 /// The digest that the tree would have with these changes.
-pub(super) fn digest_with(tree: &View<'_>, patches: Patches, now: Option<Digest>) -> Result<Option<Digest>, Fault> {
+pub(super) fn digest_with(
+    tree: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    patches: Patches,
+    now: Option<Digest>,
+) -> Result<Option<Digest>, Fault> {
     let load = &mut |folder: &[u8]| store::read_folder(tree, folder);
     Ok(store::propagate(patches, load, &mut |_, _, _| Ok(()))?.unwrap_or(now))
 }

@@ -1,4 +1,4 @@
-//! One folder of the tree as it is stored: its children in the order of their names, in pieces of about a page. Pure.
+//! One folder of the tree as it is stored: its children in the order of their names, in pieces of some ten. Pure.
 //!
 //! A child is a name with its entry, with the digest of the folder below it, or with both; the digest alone stands for folders
 //! on the way to a root that nobody asked for. Pieces end at names whose bytes say so, so a new name moves no other piece.
@@ -10,11 +10,11 @@ use super::tree;
 use crate::entry::Digest;
 
 /// A piece ends at latest behind so many bytes, whatever the names are.
-const PIECE: usize = 3700;
+const PIECE: usize = 1200;
 
 /// One in so many names begins a piece, if the piece before has [`LEAST`] bytes.
 const ONE_IN: u32 = 4;
-const LEAST: usize = 2700;
+const LEAST: usize = 400;
 
 const RECORD: u8 = 1;
 const BELOW: u8 = 2;

@@ -13,8 +13,8 @@ use super::counter::Counter;
 use super::folder::{Children, Folder, Patch};
 use super::generation::Generation;
 use super::sign::{Beside, Layer, Seal};
-use super::store::{APPROVED, Changed, Fault, GENERATION, INODE, META, READ, TREE, View};
-use super::{Baseline, Error, GENERATIONS, PENDING, Pending, check, codec, place, store, tree};
+use super::store::{APPROVED, Changed, Fault, GENERATION, INODE, META, READ, TREE};
+use super::{Baseline, Error, GENERATIONS, PENDING, Pending, block, check, codec, place, store, tree};
 use crate::entry::{Digest, Entry, FileId, Kind};
 use crate::seen::Seen;
 
@@ -45,9 +45,9 @@ impl Baseline {
 
     fn with_tree<T>(&self, read: impl FnOnce(&dyn Tree) -> Result<T, Fault>) -> Result<T, Fault> {
         match (&self.open, &self.tree) {
-            (Some(open), _) => read(&View::Open(open.open_table(TREE)?)),
+            (Some(open), _) => read(&open.open_table(TREE)?),
             (None, Some(committed)) => read(committed),
-            (None, None) => read(&View::Committed(self.committed()?.open_table(TREE)?)),
+            (None, None) => read(&self.committed()?.open_table(TREE)?),
         }
     }
 
@@ -158,13 +158,18 @@ impl Baseline {
             inode: open.open_table(INODE)?,
             keeps_approved: approved,
             entries: 0,
+            before: Vec::new(),
+            rows: block::Rows::new(),
         });
-        let load = &mut |folder: &[u8]| tables.borrow().folder(folder);
+        let load = &mut |folder: &[u8]| tables.borrow_mut().folder(folder);
         let store = &mut |folder: &[u8], children: &Folder, changed: Vec<Changed>| {
             tables.borrow_mut().write(folder, children, changed)
         };
         let digest = store::propagate(patches, load, store)?;
-        let more = tables.into_inner().entries;
+        let mut tables = tables.into_inner();
+        block::write(&mut tables.tree, std::mem::take(&mut tables.rows))?;
+        let more = tables.entries;
+        drop(tables);
         if let Some(digest) = digest {
             self.state.tree.digest = digest;
         }
@@ -302,20 +307,27 @@ struct Tables<'t> {
     /// Something is approved, so what it was is kept where it changes.
     keeps_approved: bool,
     entries: i64,
+    /// The pieces of the folder that was read last.
+    before: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What becomes of the tree.
+    rows: block::Rows,
 }
 
 impl Tables<'_> {
-    fn folder(&self, folder: &[u8]) -> Result<Folder, Fault> {
-        let (from, to) = place::inside(folder);
+    fn folder(&mut self, folder: &[u8]) -> Result<Folder, Fault> {
         let mut found = Folder::default();
-        for row in self.tree.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())))? {
-            found.add(row?.1.value())?;
-        }
+        let (from, to) = place::inside(folder);
+        self.before.clear();
+        let before = &mut self.before;
+        block::between(&self.tree, (&from, &to), &mut |key, piece| {
+            before.push((key.to_vec(), piece.to_vec()));
+            Ok(found.add(piece)?)
+        })?;
         Ok(found)
     }
 
     fn write(&mut self, folder: &[u8], children: &Folder, changed: Vec<Changed>) -> Result<(), Fault> {
-        store::write_folder(&mut self.tree, folder, children)?;
+        store::folder_rows(folder, &self.before, children, &mut self.rows);
         for (name, before) in changed {
             let after = children.0.get(&name).and_then(|child| child.0.as_deref());
             self.entries += i64::from(after.is_some()) - i64::from(before.is_some());
@@ -370,53 +382,24 @@ macro_rules! tree {
     ($($table:ty)*) => {$(
         impl Tree for $table {
             fn piece(&self, folder: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-                let (from, to) = (place::key(folder, b""), place::key(folder, name));
-                let mut rows = self.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Included(to.as_slice())))?;
-                Ok(rows.next_back().transpose()?.map(|(_, piece)| piece.value().to_vec()))
+                block::last(self, &place::key(folder, b""), &place::key(folder, name))
             }
 
             fn pieces(&self, folder: &[u8], each: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
                 let (from, to) = place::inside(folder);
-                for row in self.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())))? {
-                    each(row?.1.value())?;
-                }
-                Ok(())
+                block::between(self, (&from, &to), &mut |_, piece| each(piece))
             }
 
             fn keys(&self, range: &(Vec<u8>, Vec<u8>), each: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
-                let (from, to) = (Bound::Included(range.0.as_slice()), Bound::Excluded(range.1.as_slice()));
-                for row in self.range::<&[u8]>((from, to))? {
-                    each(row?.0.value());
-                }
-                Ok(())
+                block::between(self, (&range.0, &range.1), &mut |key, _| {
+                    each(key);
+                    Ok(())
+                })
             }
         }
     )*};
 }
 tree!(redb::ReadOnlyTable<&'static [u8], &'static [u8]> Table<'_, &'static [u8], &'static [u8]>);
-
-impl Tree for View<'_> {
-    fn piece(&self, folder: &[u8], name: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        match self {
-            View::Committed(table) => table.piece(folder, name),
-            View::Open(table) => table.piece(folder, name),
-        }
-    }
-
-    fn pieces(&self, folder: &[u8], each: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
-        match self {
-            View::Committed(table) => table.pieces(folder, each),
-            View::Open(table) => table.pieces(folder, each),
-        }
-    }
-
-    fn keys(&self, range: &(Vec<u8>, Vec<u8>), each: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
-        match self {
-            View::Committed(table) => table.keys(range, each),
-            View::Open(table) => table.keys(range, each),
-        }
-    }
-}
 
 /// A fault while reading gives nothing back and fails the next commit.
 impl Seen for Baseline {
@@ -515,7 +498,7 @@ impl Baseline {
             let patch = Patch { record: Some(record), below: None };
             patches.entry(folder.into()).or_default().insert(name.into(), patch);
         }
-        let tree = View::Open(open.open_table(TREE)?);
+        let tree = open.open_table(TREE)?;
         check::digest_with(&tree, patches, self.state.tree.digest)
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use redb::{
-    Range, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition,
+    Range, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
     WriteTransaction,
 };
 
+use super::block;
 use super::codec::Broken;
 use super::folder::{Folder, Patch};
 use super::place;
@@ -17,7 +18,7 @@ type Bytes = &'static [u8];
 
 /// Name -> value of what there is one of.
 pub(super) const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
-/// Folder and first name of a piece -> its children: what was last seen.
+/// Folder and first name of a piece -> its children, packed by [`block`]: what was last seen.
 pub(super) const TREE: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("tree");
 /// Folder and name -> the approved record where it is another than the one seen; empty: nothing was approved there.
 pub(super) const APPROVED: TableDefinition<'_, Bytes, Bytes> = TableDefinition::new("approved");
@@ -63,7 +64,7 @@ pub(super) enum View<'t, V: redb::Value + 'static = Bytes> {
 impl<V: redb::Value + 'static> View<'_, V> {
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<redb::AccessGuard<'_, V>>, redb::StorageError> {
         match self {
-            Self::Committed(table) => redb::ReadableTable::get(table, key),
+            Self::Committed(table) => ReadableTable::get(table, key),
             Self::Open(table) => table.get(key),
         }
     }
@@ -74,14 +75,9 @@ impl<V: redb::Value + 'static> View<'_, V> {
         to: Bound<&[u8]>,
     ) -> Result<Range<'_, Bytes, V>, redb::StorageError> {
         match self {
-            Self::Committed(table) => redb::ReadableTable::range::<&[u8]>(table, (from, to)),
+            Self::Committed(table) => ReadableTable::range::<&[u8]>(table, (from, to)),
             Self::Open(table) => table.range::<&[u8]>((from, to)),
         }
-    }
-
-    /// From the first key up to, not including, the second.
-    pub(super) fn between(&self, keys: &(Vec<u8>, Vec<u8>)) -> Result<Range<'_, Bytes, V>, redb::StorageError> {
-        self.range(Bound::Included(&keys.0), Bound::Excluded(&keys.1))
     }
 
     pub(super) fn all(&self) -> Result<Range<'_, Bytes, V>, redb::StorageError> {
@@ -102,35 +98,25 @@ pub(super) fn view<'t, V: redb::Value + 'static>(
 }
 
 /// One folder with all its children.
-pub(super) fn read_folder(tree: &View<'_>, folder: &[u8]) -> Result<Folder, Fault> {
+pub(super) fn read_folder(tree: &impl ReadableTable<Bytes, Bytes>, folder: &[u8]) -> Result<Folder, Fault> {
     let mut found = Folder::default();
-    for row in tree.between(&place::inside(folder))? {
-        found.add(row?.1.value())?;
-    }
+    let (from, to) = place::inside(folder);
+    block::between(tree, (&from, &to), &mut |_, piece| Ok(found.add(piece)?))?;
     Ok(found)
 }
 
-/// Brings the pieces of a folder to what they should be; those that stay the same are not written.
-pub(super) fn write_folder(tree: &mut Table<'_, Bytes, Bytes>, folder: &[u8], children: &Folder) -> Result<(), Fault> {
-    let mut wanted: BTreeMap<Vec<u8>, Vec<u8>> =
-        children.pieces().into_iter().map(|(first, piece)| (place::key(folder, first), piece)).collect();
-    let (from, to) = place::inside(folder);
-    let mut stale = Vec::new();
-    for row in tree.range::<&[u8]>((Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())))? {
-        let (key, piece) = row?;
-        match wanted.get(key.value()) {
-            Some(same) if same == piece.value() => drop(wanted.remove(key.value())),
+/// What is to be written to bring the pieces of a folder from what they are to what they should be.
+pub(super) fn folder_rows(folder: &[u8], before: &[(Vec<u8>, Vec<u8>)], after: &Folder, rows: &mut block::Rows) {
+    let wanted = after.pieces().into_iter().map(|(first, piece)| (place::key(folder, first), piece));
+    let mut wanted: BTreeMap<Vec<u8>, Vec<u8>> = wanted.collect();
+    for (key, piece) in before {
+        match wanted.get(key) {
+            Some(same) if same == piece => drop(wanted.remove(key)),
             Some(_) => {}
-            None => stale.push(key.value().to_vec()),
+            None => drop(rows.insert(key.clone(), None)),
         }
     }
-    for key in stale {
-        tree.remove(key.as_slice())?;
-    }
-    for (key, piece) in wanted {
-        tree.insert(key.as_slice(), piece.as_slice())?;
-    }
-    Ok(())
+    rows.extend(wanted.into_iter().map(|(key, piece)| (key, Some(piece))));
 }
 
 /// Changes to many folders: folder -> name -> what becomes of it.
