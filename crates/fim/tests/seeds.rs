@@ -26,4 +26,5 @@ fn f60_seeds_of_every_fuzz_target() {
     each_seed("policy", checks::policy);
     each_seed("import", checks::import);
     each_seed("content", checks::content);
+    each_seed("baseline", checks::baseline);
 }

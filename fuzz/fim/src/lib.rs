@@ -3,12 +3,17 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
+use fim::baseline::{Baseline, Options, codec};
 use fim::collect::fanotify::parse::{self, Handle, Item, Record};
 use fim::config::{Config, File, Format};
+use fim::entry::Digest;
 use fim::mountinfo;
 use fim::overlay::Table;
 use fim::policy::{self, Interest, Nowhere, Policies, audit_rules};
+use fim::seen::Seen as _;
+use schema::Timestamp;
 
 /// A buffer as a read of a fanotify group gives it: every byte belongs to at most one event, every handle and name to its event.
 pub fn fanotify(buffer: &[u8]) {
@@ -142,5 +147,84 @@ pub fn content(bytes: &[u8]) {
     assert!(!redacted.shown(&mut Numbers::default()).contains('\0'));
     if let Ok(stored) = std::str::from_utf8(bytes) {
         drop(Redacted::read(stored));
+    }
+}
+
+/// The baseline, by the first byte: an entry has one spelling; whatever lies where the database should, a sound one with some bytes
+/// turned around, or one with foreign rows in its tree is refused with a reason, or holds what was signed.
+pub fn baseline(input: &[u8]) {
+    let Some((kind, rest)) = input.split_first() else { return };
+    match kind % 4 {
+        0 => {
+            if let Ok(entry) = codec::decode(rest) {
+                assert_eq!(codec::encoded(&entry), rest);
+            }
+        }
+        1 => refused_or_same(rest),
+        2 => {
+            let mut file = stand().whole.clone();
+            for patch in rest.chunks_exact(4).take(64) {
+                let at = u32::from_le_bytes([patch[0], patch[1], patch[2], 0]) as usize % file.len();
+                file[at] ^= patch[3];
+            }
+            refused_or_same(&file);
+        }
+        _ => {
+            let stand = stand();
+            std::fs::write(stand.options.file(), &stand.whole).expect("room for a file");
+            let db = redb::Builder::new().set_cache_size(1 << 20).open(stand.options.file()).expect("a sound database");
+            let tree = redb::TableDefinition::<&[u8], &[u8]>::new("tree");
+            let open = db.begin_write().expect("a transaction");
+            let (key, block) = rest.split_at(rest.len().min(rest.first().map_or(0, |length| usize::from(*length))));
+            open.open_table(tree).and_then(|mut tree| Ok(drop(tree.insert(key, block)?))).expect("a row");
+            open.commit().expect("a commit");
+            drop(db);
+            refused_or_same(&std::fs::read(stand.options.file()).expect("a file"));
+        }
+    }
+}
+
+/// A folder with a sound baseline, made once for the process.
+struct Stand {
+    options: Options,
+    whole: Vec<u8>,
+    root: Digest,
+}
+
+fn stand() -> &'static Stand {
+    static STAND: OnceLock<Stand> = OnceLock::new();
+    STAND.get_or_init(|| {
+        let memory = Path::new("/dev/shm");
+        let temporary = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let options = Options::new(temporary.join(format!("auditng-fuzz-baseline-{}", std::process::id())));
+        drop(std::fs::remove_dir_all(&options.folder));
+        let now = Timestamp::from_millis(1);
+        let mut baseline = Baseline::create(&options, now).expect("a new baseline");
+        let entry = codec::decode(&ENTRY).expect("an entry");
+        for number in 0..40 {
+            baseline.set(Path::new(&format!("/etc/{}/file{number}", number % 3)), Some(&entry));
+        }
+        baseline.approve(&[], "fuzz", now).expect("a generation");
+        let root = baseline.last_seal().root;
+        drop(baseline);
+        let whole = std::fs::read(options.file()).expect("a file");
+        Stand { options, whole, root }
+    })
+}
+
+/// A file without digests: kind and version, parts, dev, inode, mode, uid, gid, nlink, size, mtime, ctime.
+const ENTRY: [u8; 12] = [0x10, 0, 1, 7, 0xa4, 3, 0, 0, 1, 5, 8, 0];
+
+fn refused_or_same(file: &[u8]) {
+    let Stand { options, root, .. } = stand();
+    std::fs::write(options.file(), file).expect("room for a file");
+    match Baseline::open(options) {
+        Ok(baseline) => {
+            assert_eq!(baseline.last_seal().root, *root);
+            let mut entries = 0;
+            baseline.below(Path::new("/"), &mut |_, _| entries += 1);
+            assert_eq!(entries, 40);
+        }
+        Err(refused) => assert!(!refused.to_string().is_empty()),
     }
 }

@@ -41,10 +41,23 @@ impl Baseline {
         self.flush()?;
         let paths = if self.state.approved.is_some() { paths } else { &[] };
         let closed = self.forget_approved(paths)?;
+        let first = self.state.generations == 0;
         self.finish(now, Some(reason))?;
+        if first {
+            self.shrink();
+        }
         let generation =
             self.state.approved.clone().ok_or_else(|| Error::Store("no generation was written".to_owned()))?;
         Ok(Approved { generation, closed })
+    }
+
+    /// Gives back the room that writing everything at once took, about a third of the file. It is whole without that too.
+    fn shrink(&mut self) {
+        (self.committed, self.tree) = (None, None);
+        if let Err(error) = self.db.compact() {
+            tracing::debug!(%error, "the baseline keeps the room that it no longer needs");
+        }
+        self.reload();
     }
 
     /// All generations that are kept, the oldest first.

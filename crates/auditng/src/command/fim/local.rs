@@ -154,6 +154,12 @@ impl Local<'_> {
         if let Some(id) = policy.filter(|id| policies.all().iter().all(|policy| &*policy.id != *id)) {
             return Err(Failure::new(Code::Usage, format!("there is no policy {id}; `auditng fim status` lists them")));
         }
+        if let Some(last) = baseline.approved().filter(|last| last.seal.policies != policies.digest()) {
+            let number = last.seal.generation;
+            super::print::warn(&format!(
+                "other policies apply now than those that generation {number} was approved under"
+            ));
+        }
         let order = Order { kind, within: paths, policy, rate, threads: self.place.config.scan.threads };
         let (mut scan, logs) = look::run(&mut baseline, &policies, &order, self.now, self.tell)?;
         let found = control::open(&mut baseline, &policies, paths, policy);
