@@ -176,7 +176,7 @@ pub fn baseline(input: &[u8]) {
             let tree = redb::TableDefinition::<&[u8], &[u8]>::new("tree");
             let open = db.begin_write().expect("a transaction");
             let (key, block) = rest.split_at(rest.len().min(rest.first().map_or(0, |length| usize::from(*length))));
-            open.open_table(tree).and_then(|mut tree| Ok(drop(tree.insert(key, block)?))).expect("a row");
+            drop(open.open_table(tree).expect("a table").insert(key, block).expect("a row"));
             open.commit().expect("a commit");
             drop(db);
             refused_or_same(&std::fs::read(stand.options.file()).expect("a file"));

@@ -251,7 +251,7 @@ fn f59_killed_at_any_point_there_is_the_old_generation_or_the_new() {
         command.args(["fim", "baseline", "--update", "--state-dir"]).arg(&stand.state);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Not to wait for anything, but to kill at another point in each round.
-        std::thread::sleep(delay);
+        std::thread::park_timeout(delay);
         child.kill().unwrap();
         let ended = child.wait().unwrap();
         delay = if ended.success() { delay / 4 } else { delay + delay / 2 };

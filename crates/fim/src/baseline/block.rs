@@ -22,15 +22,14 @@ const LITTLE: usize = PAGE / 4;
 
 type Bytes = &'static [u8];
 
+/// Takes the key and the value of a row.
+pub(super) type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Fault> + 'a;
+
 /// Rows to write: a value, or nothing.
 pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// Hands out the rows of a block.
-pub(super) fn read(
-    key: &[u8],
-    block: &[u8],
-    each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+pub(super) fn read(key: &[u8], block: &[u8], each: &mut Each<'_>) -> Result<(), Fault> {
     let (mut rest, mut key) = (block, key.to_vec());
     while !rest.is_empty() {
         let shared = usize::try_from(take(&mut rest)?).map_err(|_| Broken::Short)?;
@@ -48,7 +47,7 @@ pub(super) fn read(
 pub(super) fn between(
     table: &impl ReadableTable<Bytes, Bytes>,
     (from, to): (&[u8], &[u8]),
-    each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Fault>,
+    each: &mut Each<'_>,
 ) -> Result<(), Fault> {
     let first = last_up_to(table, from)?;
     let start = first.as_deref().unwrap_or(from);

@@ -96,7 +96,7 @@ fn compare(here: &Verification, told: &Json) -> Option<Problem> {
         )));
     }
     if there.is_none() {
-        super::print::warn(&format!("the server was not told of generation {} yet", seal.generation));
+        print::warn(&format!("the server was not told of generation {} yet", seal.generation));
     }
     let fine = matches!(standing, "ok" | "accepted" | "gap" | "");
     (!fine).then(|| Problem::Forked(format!("the server says that this chain is {standing}")))
