@@ -193,6 +193,24 @@ fn no_unfinished_places() {
     fail_if_any("unfinished places", &broken);
 }
 
+/// Scenarios of file integrity monitoring: a test's name begins with the number, or `docs/fim.md` says why there is none.
+#[test]
+fn every_scenario_has_a_test_or_a_reason() {
+    const SCENARIOS: u32 = 60;
+    let reasons = fs::read_to_string(root().join("docs/fim.md")).unwrap();
+    let mut tested = BTreeSet::new();
+    for (_, text) in all_sources() {
+        let number = |part: &str| part.strip_prefix('f').and_then(|number| number.parse::<u32>().ok());
+        // `f25_f26_f27_what_a_container_writes`: one test may show several.
+        let names = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let names = names.filter(|name| name.split_once('_').is_some_and(|(first, _)| number(first).is_some()));
+        names.for_each(|name| tested.extend(name.split('_').filter_map(number)));
+    }
+    let untold = |number: &u32| !tested.contains(number) && !reasons.contains(&format!("| F{number},"));
+    let broken: Vec<String> = (1..=SCENARIOS).filter(untold).map(|number| format!("F{number}")).collect();
+    fail_if_any("a scenario without a test or a reason", &broken);
+}
+
 #[test]
 fn goldens_have_their_inputs_and_inputs_their_goldens() {
     let mut broken = Vec::new();

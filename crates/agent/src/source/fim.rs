@@ -28,6 +28,7 @@ pub mod replay;
 mod scans;
 mod shared;
 mod shelf;
+mod stale;
 pub mod told;
 mod watch;
 mod witness;
@@ -164,6 +165,7 @@ impl Fim {
             starting,
             refused,
             committed: now,
+            stale: stale::Stale::new(now),
             looked: Timestamp::default(),
             containers: std::collections::BTreeMap::new(),
         };

@@ -156,7 +156,7 @@ pub(crate) fn container(places: &mut Places, groups: &Groups, pid: u32, id: &str
     let mut covered = Vec::new();
     for mount in &own.list {
         let here = places.mounts.of_dev(mount.dev).next().is_some();
-        if here || mount.made_up() || mount.fstype == "overlay" {
+        if here || mount.made_up() || mount.fstype == "overlay" || masks(&mount.point) {
             continue;
         }
         let path = under(&root, &mount.point);
@@ -174,6 +174,11 @@ pub(crate) fn container(places: &mut Places, groups: &Groups, pid: u32, id: &str
         }
     }
     covered
+}
+
+/// Whether a mount is what runtimes hide parts of `/proc` and `/sys` with: nobody asks for files there.
+fn masks(point: &Path) -> bool {
+    ["/proc", "/sys"].iter().any(|made_up| point.starts_with(made_up))
 }
 
 fn mark_inside(places: &mut Places, groups: &Groups, path: &Path, dev: u64, reach: Reach) -> std::io::Result<u64> {

@@ -27,6 +27,7 @@ use super::out::Out;
 use super::scans::{Ended, Found, queue_of};
 use super::shared::{Job, Shared};
 use super::shelf::Shelf;
+use super::stale::Stale;
 use super::witness::{Witness, Word, resolved};
 use crate::enrich::Context;
 use crate::health::{Counters, Figure, Health};
@@ -63,6 +64,7 @@ pub(super) struct Watch {
     /// The start's scan runs since; evidence waits for it.
     pub(super) starting: Option<Timestamp>,
     pub(super) committed: Timestamp,
+    pub(super) stale: Stale,
     pub(super) looked: Timestamp,
     /// Containers whose file systems are marked, by id, with the process they were reached by.
     pub(super) containers: BTreeMap<String, (u32, ContainerFacts)>,
@@ -122,6 +124,7 @@ impl Watch {
         }
         self.look_after_containers(now);
         self.commit(now);
+        self.tell_stale(now);
         self.out.tick(now);
         self.count();
     }
@@ -340,6 +343,9 @@ impl Watch {
 
     fn tell_scan(&mut self, summary: &Summary, why: &str, root: &str, now: Timestamp) {
         let everything = self.shared.policies().roots().iter().all(|root| summary.roots.contains(&root.path));
+        if everything && !summary.stopped {
+            self.stale.compared(now);
+        }
         let scanned = Scanned {
             kind: summary.kind.name(),
             why: why.to_owned(),
@@ -455,6 +461,13 @@ impl Watch {
         }
     }
 
+    /// No pass over everything has ended for too long.
+    fn tell_stale(&mut self, now: Timestamp) {
+        if let Some(since) = self.stale.due(now, self.shared.config.scan.every.0) {
+            self.out.notice(notice::stale(now, since, "no pass over everything has ended since"), now);
+        }
+    }
+
     fn count(&self) {
         let counters = self.collectors.counters();
         self.figures.read.set(counters.read);
@@ -470,7 +483,7 @@ impl Watch {
         let policies = self.shared.policies();
         let digest = policies.digest().to_string();
         for policy in policies.all() {
-            self.out.notice(notice::policy(now, policy, &digest, &settings(policy)), now);
+            self.out.notice(notice::policy(now, policy, &digest, &fim::report::settings(policy)), now);
         }
         let coverage = self.shared.known().coverage.clone();
         for one in coverage {
@@ -525,20 +538,6 @@ impl Watch {
         self.context.end();
         self.shared.source.set(crate::health::State::Off, "stopped");
     }
-}
-
-/// The policy's own keys as written, for reports.
-fn settings(policy: &fim::Policy) -> Vec<(String, String)> {
-    let Ok(toml::Value::Table(table)) = toml::Value::try_from(&policy.written) else { return Vec::new() };
-    let shown = |value: &toml::Value| match value {
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    table
-        .iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "id" | "severity" | "tags"))
-        .map(|(key, value)| (key.clone(), shown(value)))
-        .collect()
 }
 
 /// Opens the baseline. What was refused is told with the reason.
