@@ -70,7 +70,10 @@ impl Table {
         if self.uppers.len() >= MOST {
             return;
         }
-        if let Some(work) = folder("workdir") {
+        // Of a mount that this host does not have, the option is a name in another namespace, where anything may lie.
+        if point.is_some()
+            && let Some(work) = folder("workdir")
+        {
             self.works.insert(work, ());
         }
         let lowers = mount.option("lowerdir").chain(mount.option("lowerdir+")).flat_map(|list| split(list, b':'));
@@ -141,6 +144,13 @@ impl Table {
             inside: inside.map(|inside| Inside { path: joined(&inside.path, rest), ..inside.clone() }),
             lowers: overlay.lowers.iter().map(|lower| joined(lower, rest)).collect(),
         })
+    }
+
+    /// Whether the path lies in the root of a container, not only in a folder of this host that a container has as a volume.
+    #[must_use]
+    pub fn in_own_root(&self, path: &Path) -> bool {
+        let found = path.ancestors().find_map(|folder| self.roots.get(folder));
+        found.is_some_and(|inside| inside.path == Path::new("/"))
     }
 
     /// The container and its path of a path in a merged tree, a container's root folder or a volume, as this host sees it.

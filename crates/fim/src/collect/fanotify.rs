@@ -53,7 +53,7 @@ const EXCLUDED: usize = 65_536;
 pub(crate) struct Excluded(Mutex<(u64, HashSet<Box<[u8]>>)>);
 
 impl Excluded {
-    /// The epoch: take it before resolving what [`Self::add`] is told.
+    /// The epoch: take it before reading what [`Self::add`] is told of. A folder that was renamed since then may be somewhere else.
     pub(crate) fn epoch(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0
     }
@@ -179,7 +179,7 @@ impl Reader {
     /// One buffer as the kernel gave it.
     fn hand_over(&self, of: Of, buffer: &[u8]) {
         use std::sync::atomic::Ordering::Relaxed;
-        let mut batch = Batch { at: (self.now)(), ..Batch::default() };
+        let mut batch = Batch { at: (self.now)(), epoch: self.excluded.epoch(), ..Batch::default() };
         let mut people = People::default();
         let own = i32::try_from(std::process::id()).unwrap_or(-1);
         let mut tally = [0_u64; 3];

@@ -201,7 +201,11 @@ impl Places {
             }
         }
         let inside = self.overlays.inside(&path);
-        let wanted = self.asked(&path) || self.asked_inside(inside.as_ref());
+        let (asked, asked_inside) = (self.asked(&path), self.asked_inside(inside.as_ref()));
+        let wanted = asked || asked_inside;
+        // Who binds a folder of this host into a container does not make it the container's: a policy of the host asks for it by
+        // its own name.
+        let inside = inside.filter(|_| asked_inside || !asked || self.overlays.in_own_root(&path));
         let above =
             wanted && inside.is_none() && !self.policies.roots().iter().any(|root| path.starts_with(&root.path));
         Folder { path, wanted, above, inside, ..folder }

@@ -34,6 +34,8 @@ pub(crate) enum Item {
 pub(crate) struct Batch {
     /// When they were read.
     pub(crate) at: Timestamp,
+    /// The epoch of exclusions before the first of them.
+    pub(crate) epoch: u64,
     /// Their bytes.
     pub(crate) bytes: Vec<u8>,
     /// For each event, its place in `people`.

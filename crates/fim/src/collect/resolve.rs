@@ -38,11 +38,16 @@ pub(crate) struct Resolver {
     pub(crate) links: Arc<Links>,
     orphans: HashMap<Box<[u8]>, Vec<Orphan>>,
     waiting: usize,
+    /// The epoch in which the events at hand were read; [`NEVER`]: too old to say that a folder is excluded.
+    pub(crate) epoch: u64,
     /// Events nobody asked for that came through.
     pub(crate) dropped: u64,
     /// Events whose folder nobody could tell, per file system.
     pub(crate) unknown: HashMap<u64, u64>,
 }
+
+/// No epoch at all.
+const NEVER: u64 = u64::MAX;
 
 /// Asks the process table.
 pub(crate) type Table<'a> = &'a dyn Fn(u32, Timestamp) -> Option<Who>;
@@ -50,7 +55,7 @@ pub(crate) type Table<'a> = &'a dyn Fn(u32, Timestamp) -> Option<Who>;
 impl Resolver {
     pub(crate) fn new(excluded: Arc<Excluded>, links: Arc<Links>) -> Self {
         let (orphans, unknown) = (HashMap::new(), HashMap::new());
-        Self { excluded, links, orphans, waiting: 0, dropped: 0, unknown }
+        Self { excluded, links, orphans, waiting: 0, epoch: NEVER, dropped: 0, unknown }
     }
 
     /// Tells of one event. An event may bring several pieces of evidence, or none.
@@ -62,7 +67,6 @@ impl Resolver {
         table: Table<'_>,
         each: &mut dyn FnMut(Evidence),
     ) {
-        let epoch = self.excluded.epoch();
         let parts = Parts::of(event);
         let mut resolved = [None, None];
         for (slot, part) in resolved.iter_mut().zip([&parts.old, &parts.new]) {
@@ -72,7 +76,7 @@ impl Resolver {
                 return;
             };
             if !folder.wanted && !folder.work {
-                self.excluded.add(epoch, handle.key);
+                self.excluded.add(self.epoch, handle.key);
             }
             *slot = Some(folder);
         }
@@ -186,6 +190,7 @@ impl Resolver {
         if self.orphans.is_empty() {
             return;
         }
+        let epoch = std::mem::replace(&mut self.epoch, NEVER);
         while let Some(key) = self.orphans.keys().find(|key| places.knows(key)).cloned() {
             for orphan in self.orphans.remove(&key).unwrap_or_default() {
                 self.waiting -= 1;
@@ -195,6 +200,7 @@ impl Resolver {
                 }
             }
         }
+        self.epoch = epoch;
     }
 
     /// Gives up on what has waited too long. To be called when the queue is empty.

@@ -187,6 +187,7 @@ impl Collectors {
         let identity = Arc::clone(&self.identity);
         let table = move |pid, at| identity.of(pid, at);
         let mut found = Vec::new();
+        self.resolver.epoch = batch.epoch;
         for (item, who) in parse::events(&batch.bytes).zip(&batch.who) {
             let Parsed::Event(event) = item else { continue };
             let person = batch.people.get(usize::from(*who)).unwrap_or(&nobody);
@@ -247,6 +248,10 @@ impl Collectors {
         let mut holes = self.queue.holes();
         for (fsid, count) in self.resolver.unknown.drain() {
             holes.insert(Hole { of: Of::FileSystem(fsid), why: LostBy::Unreadable }, count);
+        }
+        // A folder's rename may be among it: where folders are is asked anew.
+        if holes.keys().any(|hole| matches!(hole.why, LostBy::KernelQueue | LostBy::HandOver)) {
+            self.forget_folders();
         }
         for (hole, count) in holes {
             self.lost += count;

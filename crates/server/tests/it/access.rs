@@ -48,6 +48,12 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/_cluster/health"),
     ("GET", "/nothing"),
     ("PATCH", "/api/me"),
+    ("GET", "/api/v1/fim/changes"),
+    ("GET", "/api/v1/fim/file?path=/etc/passwd"),
+    ("GET", "/api/v1/fim/coverage"),
+    ("GET", "/api/v1/fim/baselines"),
+    ("GET", "/api/v1/fim/baselines/0123456789ab"),
+    ("POST", "/api/v1/fim/baselines/0123456789ab/accept"),
 ];
 
 #[test]
