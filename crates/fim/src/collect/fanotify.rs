@@ -103,17 +103,17 @@ pub(crate) struct Reader {
     pub(crate) now: super::Now,
 }
 
-/// Waits until the group is readable; `None`: the thread is to end.
-pub(crate) fn wait(group: &OwnedFd, end: &OwnedFd, wait: Duration) -> Option<bool> {
+/// Waits until the group is readable; `None`: the thread is to end. An error: the kernel cannot wait.
+pub(crate) fn wait(group: &OwnedFd, end: &OwnedFd, wait: Duration) -> rustix::io::Result<Option<bool>> {
     let mut polled = [PollFd::new(group, PollFlags::IN), PollFd::new(end, PollFlags::IN)];
     let timeout = Timespec::try_from(wait).ok();
     match rustix::event::poll(&mut polled, timeout.as_ref()) {
         Ok(_) => {}
-        Err(rustix::io::Errno::INTR) => return Some(false),
-        Err(_) => return None,
+        Err(rustix::io::Errno::INTR) => return Ok(Some(false)),
+        Err(error) => return Err(error),
     }
     let ready = |at: usize| polled.get(at).is_some_and(|one: &PollFd<'_>| !one.revents().is_empty());
-    if ready(1) { None } else { Some(ready(0)) }
+    Ok(if ready(1) { None } else { Some(ready(0)) })
 }
 
 impl Reader {

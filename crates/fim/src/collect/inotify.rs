@@ -201,9 +201,9 @@ impl Watcher {
         loop {
             let patience = if left.is_some() { PAIR } else { Duration::from_secs(60) };
             match wait(&self.watches.group, &self.watches.end, patience) {
-                None => return,
-                Some(false) => self.forget(left.take()),
-                Some(true) => {
+                Ok(None) | Err(_) => return,
+                Ok(Some(false)) => self.forget(left.take()),
+                Ok(Some(true)) => {
                     let mut events = Reader::new(self.watches.group.as_fd(), &mut buffer);
                     while let Ok(event) = events.next() {
                         let name = event.file_name().map_or(Vec::new(), |name| name.to_bytes().to_vec());

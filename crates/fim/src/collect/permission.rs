@@ -1,8 +1,9 @@
 //! The permission group: whoever opens a guarded file waits until the thread `fim-perm` has answered.
 //!
-//! That thread reads who it is while the opener is held, asks [`Decide`], and answers. It opens nothing. Should deciding take longer
-//! than the deadline, the thread `fim-perm-late` lets everybody through who waits and says so. When the group is closed, by an
-//! orderly end or because the program died, the kernel lets all waiters through.
+//! That thread reads who it is while the opener is held, asks [`Decide`], and answers. It opens nothing. Should that take longer than
+//! the deadline, finding out who it is included, the thread `fim-perm-late` lets everybody through who waits and says so; it asks
+//! nobody who they are. When the group is closed, by an orderly end or because the program died, the kernel lets all waiters
+//! through. Without both threads there is no group.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,14 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::fanotify::parse::{self, Event, Item as Parsed};
 use super::fanotify::wait;
+use super::person::{self, Person};
 use super::queue::{Hole, Item, Of, Queue};
 use super::sys::{self, On};
 use super::{Ask, Decide, LostBy, Verdict};
-use super::{person, person::Person};
 use crate::change::{Access, Permission};
 use crate::entry::FileId;
 use crate::evidence::{Collector, Evidence, Mask};
@@ -30,6 +31,8 @@ pub(crate) const MOST: usize = 4_096;
 const ONE: usize = 40;
 /// The late thread goes to sleep after so long without anybody waiting.
 const IDLE: Duration = Duration::from_secs(1);
+/// Pause after the kernel could not wait for us (no memory).
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// The group and the files in it.
 pub(crate) struct Guard {
@@ -53,9 +56,9 @@ struct Waiting {
     end: bool,
 }
 
-/// A question of the kernel.
+/// A question of the kernel, as far as it is known: at first only the file and a pid.
 struct Asked {
-    file: OwnedFd,
+    file: Arc<OwnedFd>,
     id: Option<FileId>,
     path: Option<PathBuf>,
     who: Who,
@@ -113,7 +116,15 @@ impl Guard {
         self.files().len()
     }
 
-    /// Ends the late thread.
+    /// A pause; the end cuts it short.
+    fn pause(&self, time: Duration) {
+        let waiting = self.waiting();
+        if !waiting.end {
+            drop(self.woken.wait_timeout(waiting, time).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Ends the late thread: once `fim-perm` has ended, which it watches over.
     pub(crate) fn end(&self) {
         self.waiting().end = true;
         self.woken.notify_all();
@@ -134,18 +145,26 @@ impl Keeper {
     /// `fim-perm`: answers until told to end.
     pub(crate) fn answer(&self) {
         let mut buffer = [0; ONE];
-        while let Some(ready) = wait(&self.guard.group, &self.end, Duration::from_secs(60)) {
-            if !ready {
-                continue;
+        loop {
+            match wait(&self.guard.group, &self.end, Duration::from_secs(60)) {
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => continue,
+                Ok(None) => return,
+                // Whoever is held wants an answer all the same: reading does not wait.
+                Err(_) => self.guard.pause(AGAIN),
             }
             loop {
                 match sys::read(&self.guard.group, &mut buffer) {
                     Ok(0) => break,
-                    Ok(length) => self.each(buffer.get(..length).unwrap_or_default(), |asked| self.one(asked)),
+                    Ok(length) => {
+                        self.each(buffer.get(..length).unwrap_or_default(), |asked, event, pidfd| {
+                            self.one(asked, || who(event.pid, pidfd));
+                        });
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => {
-                        // The kernel lets the opener go when it cannot give us its file.
+                        // When the kernel cannot give us the file (no descriptors left) it has refused the opener.
                         self.queue.lost(Hole { of: Of::Marked, why: LostBy::Unreadable }, 1);
                         break;
                     }
@@ -155,7 +174,7 @@ impl Keeper {
     }
 
     /// Each question of a buffer; our own process and what cannot be read is let through at once.
-    fn each(&self, buffer: &[u8], mut ask: impl FnMut(Asked)) {
+    fn each(&self, buffer: &[u8], mut ask: impl FnMut(Asked, &Event<'_>, Option<&OwnedFd>)) {
         let own = i32::try_from(std::process::id()).unwrap_or(-1);
         for item in parse::events(buffer) {
             let Parsed::Event(event) = item else {
@@ -167,24 +186,26 @@ impl Keeper {
             if event.pid == own {
                 self.reply(&file, false);
             } else {
-                ask(self.asked(&event, file, pidfd.as_ref()));
+                // Without a pidfd nothing is read: only the number is known.
+                let who = who(event.pid, None);
+                ask(
+                    Asked { file: Arc::new(file), id: None, path: None, who, mask: Mask(event.mask) },
+                    &event,
+                    pidfd.as_ref(),
+                );
             }
         }
     }
 
-    fn asked(&self, event: &Event<'_>, file: OwnedFd, pidfd: Option<&OwnedFd>) -> Asked {
-        let id = rustix::fs::fstat(&file).ok().map(|stat| FileId { dev: stat.st_dev, inode: stat.st_ino });
-        let path = id.and_then(|id| self.guard.files().get(&id).cloned());
-        let who = match person::person(event.pid, pidfd, true) {
-            Person::Known(who) => who,
-            // Killed while it waited.
-            other => other.who(|_| None),
-        };
-        Asked { file, id, path, who, mask: Mask(event.mask) }
+    /// Which guarded file this is. Of the network, what the kernel knows of it already.
+    fn place(&self, file: &OwnedFd) -> (Option<FileId>, Option<PathBuf>) {
+        let id = person::id_of(file, c"", AtFlags::EMPTY_PATH);
+        (id, id.and_then(|id| self.guard.files().get(&id).cloned()))
     }
 
-    fn one(&self, asked: Asked) {
-        let (path, who, mask) = (asked.path.clone(), asked.who.clone(), asked.mask);
+    /// `identify` may hang, as `decide` may: the late thread knows of the question before.
+    fn one(&self, asked: Asked, identify: impl FnOnce() -> Who) {
+        let (file, mask) = (Arc::clone(&asked.file), asked.mask);
         {
             let mut waiting = self.guard.waiting();
             waiting.now = Some((Instant::now(), asked));
@@ -193,6 +214,11 @@ impl Keeper {
             if std::mem::take(&mut waiting.asleep) {
                 self.guard.woken.notify_all();
             }
+        }
+        let (id, path) = self.place(&file);
+        let who = identify();
+        if let Some((_, asked)) = &mut self.guard.waiting().now {
+            (asked.id, asked.path, asked.who) = (id, path.clone(), who.clone());
         }
         let ask = Ask { path: path.as_deref().unwrap_or(Path::new("")), who: &who, mask };
         let verdict = self.decide.decide(&ask);
@@ -262,8 +288,11 @@ impl Keeper {
     }
 
     /// Nobody knows whether it would have been allowed; it counts as on neither list.
-    fn late(&self, asked: Asked) {
+    fn late(&self, mut asked: Asked) {
         self.reply(&asked.file, false);
+        if asked.id.is_none() {
+            (asked.id, asked.path) = self.place(&asked.file);
+        }
         self.tell(asked, Verdict { access: Access::Denied, refuse: false }, false);
     }
 
@@ -278,14 +307,86 @@ impl Keeper {
                 }
             }
             match wait(&self.guard.group, &self.end, self.deadline) {
-                Some(true) => {
-                    if let Ok(length) = sys::read(&self.guard.group, &mut buffer) {
-                        self.each(buffer.get(..length).unwrap_or_default(), |asked| self.late(asked));
-                    }
-                }
-                Some(false) => {}
-                None => return,
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => continue,
+                // `fim-perm` is to end but still is at it: until it has, there are waiters.
+                Ok(None) | Err(_) => self.guard.pause(AGAIN),
+            }
+            if let Ok(length) = sys::read(&self.guard.group, &mut buffer) {
+                self.each(buffer.get(..length).unwrap_or_default(), |asked, _, _| self.late(asked));
             }
         }
+    }
+}
+
+fn who(pid: i32, pidfd: Option<&OwnedFd>) -> Who {
+    match person::person(pid, pidfd, true) {
+        Person::Known(who) => who,
+        // Killed while it waited.
+        other => other.who(|_| None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    struct Refuse;
+
+    impl Decide for Refuse {
+        fn decide(&self, _: &Ask<'_>) -> Verdict {
+            Verdict { access: Access::Denied, refuse: true }
+        }
+    }
+
+    /// A stream stands for the group: what is answered comes out at its other end.
+    fn keeper() -> (Arc<Keeper>, UnixStream) {
+        let (group, kernel) = UnixStream::pair().unwrap();
+        group.set_nonblocking(true).unwrap();
+        kernel.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let (files, waiting, woken) = (Mutex::default(), Mutex::default(), Condvar::new());
+        let keeper = Keeper {
+            guard: Arc::new(Guard { group: group.into(), files, waiting, woken }),
+            end: Arc::new(sys::flag().unwrap()),
+            queue: Arc::new(Queue::new(1 << 20)),
+            decide: Arc::new(Refuse),
+            deadline: Duration::from_millis(20),
+            now: Arc::new(schema::Timestamp::default),
+        };
+        (Arc::new(keeper), kernel)
+    }
+
+    #[test]
+    fn who_cannot_be_identified_goes_on_after_the_deadline() {
+        let (keeper, mut kernel) = keeper();
+        let file = Arc::new(OwnedFd::from(std::fs::File::open("/proc/self/exe").unwrap()));
+        let (go, hangs) = sync_channel::<()>(0);
+        let (late, answering) = (Arc::clone(&keeper), Arc::clone(&keeper));
+        let late = std::thread::spawn(move || late.watch());
+        let number = file.as_raw_fd();
+        let asked = Asked { file, id: None, path: None, who: who(7, None), mask: Mask::OPEN_PERM };
+        let answering = std::thread::spawn(move || {
+            answering.one(asked, || {
+                hangs.recv().unwrap();
+                Who::default()
+            });
+        });
+        let mut answer = [0; 8];
+        io::Read::read_exact(&mut kernel, &mut answer).unwrap();
+        let allowed = [number.to_ne_bytes(), sys::FAN_ALLOW.to_ne_bytes()].concat();
+        assert_eq!(answer, *allowed);
+        let Some(Item::Permission(told)) = keeper.queue.pop(Duration::from_secs(20)) else { panic!("nothing told") };
+        let permission = told.permission.unwrap();
+        assert_eq!((permission.refused, permission.in_time, told.id.is_some()), (false, false, true));
+        go.send(()).unwrap();
+        answering.join().unwrap();
+        keeper.guard.end();
+        late.join().unwrap();
+        // It was answered once.
+        drop(keeper);
+        assert_eq!(io::Read::read(&mut kernel, &mut answer).unwrap(), 0);
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{AtFlags, StatxFlags};
 
 use super::sys;
 use crate::entry::FileId;
@@ -62,11 +63,17 @@ fn read(pid: u32, pidfd: BorrowedFd<'_>, held: bool) -> Person {
         // It is on its way out: its memory, and with it the link, goes before its pidfd says so.
         Err(_) => return Person::Gone(who),
     };
-    let exe_id = rustix::fs::stat(&link).ok().map(|stat| FileId { dev: stat.st_dev, inode: stat.st_ino });
+    let exe_id = id_of(rustix::fs::CWD, &*link, AtFlags::empty());
     if ended(pidfd) {
         return Person::Gone(who);
     }
     Person::Known(Who { exe, exe_id, confidence: Confidence::Certain, ..who })
+}
+
+/// Which file this is, from what the kernel has of it: no file system is asked that need not be, for it may hang.
+pub(crate) fn id_of(folder: impl AsFd, name: impl rustix::path::Arg, flags: AtFlags) -> Option<FileId> {
+    let stat = rustix::fs::statx(folder, name, flags | AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok()?;
+    Some(crate::look::id(&stat))
 }
 
 /// Whether the process has ended: its pidfd is readable then.

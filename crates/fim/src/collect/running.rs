@@ -40,6 +40,7 @@ pub struct Collectors {
     queue: Arc<Queue>,
     counts: Arc<Counts>,
     groups: Result<Arc<Groups>, String>,
+    /// Never without both threads that answer.
     guard: Option<Arc<Guard>>,
     watches: Option<Arc<Watches>>,
     covered: Vec<Covered>,
@@ -54,6 +55,8 @@ pub struct Collectors {
     /// Readable when the threads are to end; `None`: there are none.
     end: Option<Arc<OwnedFd>>,
     threads: Vec<JoinHandle<()>>,
+    /// `fim-perm`, behind it `fim-perm-late`: who ends first stands first.
+    keepers: Vec<JoinHandle<()>>,
 }
 
 /// A container that is known.
@@ -94,6 +97,7 @@ impl Collectors {
             lost: 0,
             end: None,
             threads: Vec::new(),
+            keepers: Vec::new(),
             options,
         };
         all.start_readers();
@@ -107,6 +111,7 @@ impl Collectors {
             Ok(end) => Arc::new(end),
             Err(error) => {
                 self.groups = Err(format!("eventfd: {error}"));
+                self.guard = None;
                 return;
             }
         };
@@ -131,27 +136,42 @@ impl Collectors {
             let watcher = mount::Watcher { source, end, queue, now };
             self.start("fim-mount", move || watcher.run());
         }
-        if let Some(guard) = &self.guard {
-            let keeper = Arc::new(Keeper {
-                guard: Arc::clone(guard),
-                end,
-                queue: Arc::clone(&self.queue),
-                decide: Arc::clone(&self.options.decide),
-                deadline: self.options.perm_deadline,
-                now: Arc::clone(&self.options.now),
-            });
-            let late = Arc::clone(&keeper);
-            self.start("fim-perm", move || keeper.answer());
-            self.start("fim-perm-late", move || late.watch());
+        if let Some(guard) = self.guard.take() {
+            self.start_keepers(guard, end);
+        }
+    }
+
+    /// Nobody is held unless both threads are there.
+    fn start_keepers(&mut self, guard: Arc<Guard>, end: Arc<OwnedFd>) {
+        let keeper = Arc::new(Keeper {
+            guard: Arc::clone(&guard),
+            end,
+            queue: Arc::clone(&self.queue),
+            decide: Arc::clone(&self.options.decide),
+            deadline: self.options.perm_deadline,
+            now: Arc::clone(&self.options.now),
+        });
+        let late = Arc::clone(&keeper);
+        let Some(late) = self.spawn("fim-perm-late", move || late.watch()) else { return };
+        if let Some(answering) = self.spawn("fim-perm", move || keeper.answer()) {
+            self.keepers.extend([answering, late]);
+            self.guard = Some(guard);
+        } else {
+            // With it goes the last that has the group.
+            guard.end();
+            self.keepers.push(late);
         }
     }
 
     fn start(&mut self, name: &str, run: impl FnOnce() + Send + 'static) {
-        match std::thread::Builder::new().name(name.to_owned()).spawn(run) {
-            Ok(thread) => self.threads.push(thread),
-            // Nothing is collected then; all roots are told as such.
-            Err(error) => self.groups = Err(format!("thread {name}: {error}")),
-        }
+        let thread = self.spawn(name, run);
+        self.threads.extend(thread);
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        // Nothing is collected then; all roots are told as such.
+        thread.map_err(|error| self.groups = Err(format!("thread {name}: {error}"))).ok()
     }
 
     /// Waits at most `timeout` for something to tell, then tells what there is, at most some thousand sights at once. Returns how many.
@@ -375,13 +395,16 @@ impl Drop for Collectors {
         if let Some(watches) = &self.watches {
             watches.stop();
         }
-        if let Some(guard) = &self.guard {
+        // A thread that panicked has been told of by the panic itself.
+        let join = |thread: JoinHandle<()>| drop(thread.join());
+        // Should `fim-perm` hang, the late thread is still there for all who wait. Then the group: the kernel lets go who came since.
+        let mut keepers = self.keepers.drain(..);
+        if let Some(guard) = self.guard.take() {
+            keepers.next().into_iter().for_each(join);
             guard.end();
+            keepers.by_ref().for_each(join);
         }
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has been told of by the panic itself.
-            drop(thread.join());
-        }
+        keepers.chain(self.threads.drain(..)).for_each(join);
     }
 }
 

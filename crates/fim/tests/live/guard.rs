@@ -129,10 +129,13 @@ pub(crate) fn f24_deadline() {
         assert!(Command::new("cat").arg(&key).output().unwrap().status.success());
     }
     let told = stand.until("three", |sights| Some(permissions(sights)).filter(|told| told.len() >= 3));
+    // Who came while nobody could be asked is known by number only.
+    assert!(told[0].who.exe.as_ref().unwrap().ends_with(b"/cat"));
     for one in told {
         let permission = one.permission.unwrap();
         assert_eq!((permission.refused, permission.in_time), (false, false));
-        assert!(one.who.exe.as_ref().unwrap().ends_with(b"/cat"));
+        assert_eq!(one.path.as_deref(), Some(&*key));
+        assert_ne!(one.who.pid, 0);
     }
     // Once the answers come again they count again.
     *stuck.0.lock().unwrap() = true;
