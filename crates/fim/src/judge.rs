@@ -148,7 +148,7 @@ pub struct Counters {
     pub unstable: u64,
     /// Names that could not be looked at.
     pub unreadable: u64,
-    /// Evidence that could not be kept and became a wish for a scan.
+    /// Evidence that could not be kept: lost, or, where a look tells as much, a wish for a scan.
     pub overflowed: u64,
 }
 
@@ -317,6 +317,15 @@ impl Judge {
         });
     }
 
+    /// Tells of opens and of what was refused, which needs no look at a file: for while [`Judge::run`] has to wait.
+    pub fn run_instant(&mut self, now: Timestamp, seen: &dyn Seen, each: &mut dyn FnMut(Change)) {
+        let mut found = Vec::new();
+        self.instant.run(now, seen, &mut self.recent, &mut found);
+        for change in found {
+            self.tell(change, now, each);
+        }
+    }
+
     /// Judges everything that waits, due or not: before the end.
     pub fn finish(&mut self, now: Timestamp, look: &dyn Look, seen: &mut dyn Seen, each: &mut dyn FnMut(Change)) {
         let end = Timestamp::from_millis(i64::MAX);
@@ -325,7 +334,11 @@ impl Judge {
         self.instant.run(end, seen, &mut self.recent, &mut found);
         // What is put back because it is being written is given up after three times, so this ends.
         while self.pending.len() > 0 {
-            for case in self.pending.ripe(end, &self.limits) {
+            let ripe = self.pending.ripe(end, &self.limits);
+            if ripe.is_empty() {
+                break;
+            }
+            for case in ripe {
                 self.judge(case, now, look, seen, &mut found);
             }
         }

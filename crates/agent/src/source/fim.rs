@@ -166,6 +166,8 @@ impl Fim {
             refused,
             committed: now,
             stale: stale::Stale::new(now),
+            overflowed: 0,
+            listed: (Timestamp::default(), Vec::new()),
             looked: Timestamp::default(),
             containers: std::collections::BTreeMap::new(),
         };

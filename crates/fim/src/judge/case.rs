@@ -385,6 +385,11 @@ impl Judge {
         let path = sight.place.path.clone();
         let (Some(before), Now::There(after)) = (&sight.before, &sight.now) else { return };
         let action = verdict(Some(before), Some(after));
+        // Samples, or no digest at all, do not speak for bytes that somebody wrote.
+        let written_unread =
+            after.kind == Kind::File && after.content != Content::Whole && sight.place.mask.has(Mask::MODIFY);
+        let moved = before.ctime_ns != after.ctime_ns && matches!(action, None | Some(Action::AttributesModified));
+        let action = if written_unread && moved { Some(Action::Updated) } else { action };
         if *before != **after {
             seen.set(&path, Some(after));
         }

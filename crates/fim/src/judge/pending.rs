@@ -127,6 +127,10 @@ impl Pending {
             self.note(case, path, side, order, evidence);
             let (joined, together) = self.join(home, case);
             whole &= together;
+            // Too large to be one: what stays behind is judged by itself.
+            if let Some(left) = home.filter(|_| !together) {
+                self.schedule(left, evidence.at, limits);
+            }
             home = Some(joined);
         }
         let Some(mut case) = home else { return whole };

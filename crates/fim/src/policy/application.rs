@@ -195,6 +195,12 @@ impl Table {
         table
     }
 
+    /// All executables that lists name, as written and where links lead.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// Reads them again: an executable was replaced.
     pub fn renew(&mut self, policies: &Policies, ground: &dyn Ground) {
         let of_host = policies.all().iter().filter(|policy| policy.scope == Scope::Host);

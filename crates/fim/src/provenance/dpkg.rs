@@ -12,6 +12,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use md5::{Digest as _, Md5};
 
@@ -21,6 +22,8 @@ use crate::entry::{Entry, Kind};
 
 /// Lists written so long before the newest change belong to its transaction, seconds.
 const RECENT: i64 = 900;
+/// The lists are read again for a file that nothing owns after this, at the earliest.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Bytes of one list, of `status` and of one update that are read at most.
 const LIST: u64 = 64 << 20;
 /// Packages of one transaction that are known at one time; beyond, the files of more stay alerts.
@@ -51,6 +54,8 @@ pub struct Dpkg {
     conffiles: HashMap<Vec<u8>, (String, Md5Sum)>,
     /// The change after which everything was read.
     read: i64,
+    /// When that was: it costs some milliseconds, and who writes thousands of files must not make it be done for each.
+    looked: Option<Instant>,
 }
 
 impl Dpkg {
@@ -65,6 +70,7 @@ impl Dpkg {
             versions: HashMap::new(),
             conffiles: HashMap::new(),
             read: i64::MIN,
+            looked: None,
         })
     }
 
@@ -163,7 +169,11 @@ impl Packages for Dpkg {
         let at = change.time.millis() / 1000;
         let found = self.find(change, entry).or_else(|| {
             // Asked again and again while a package is unpacked, so the lists are read at most once for each second.
+            if self.looked.is_some_and(|looked| looked.elapsed() < AGAIN) {
+                return None;
+            }
             self.refresh(at.max(self.read));
+            self.looked = Some(Instant::now());
             self.find(change, entry)
         });
         found.map(|name| Package { version: self.versions.get(&name).cloned().unwrap_or_default(), name })

@@ -423,7 +423,11 @@ impl Shared<'_> {
     /// Tells that a name has gone, and forgets it.
     fn gone(&mut self, path: &Path, last: Option<&Entry>) {
         let before = self.seen.get(path);
-        let (Some(_), Some(before)) = (last, before) else { return };
+        let (Some(last), Some(before)) = (last, before) else { return };
+        if *last != before {
+            // Noted since this folder was listed: it is there again.
+            return;
+        }
         if let Asked::By(mut policies) = asked(self.job, path)
             && self.job.kind != ScanKind::Baseline
         {

@@ -1,6 +1,7 @@
 //! `fim-judge`: takes what collectors, audit and scans tell, has it judged, and hands the changes over.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -38,6 +39,8 @@ const TICK: Duration = Duration::from_millis(50);
 const COMMIT_MS: i64 = 1_000;
 /// Containers are looked for this often.
 const CONTAINERS_MS: i64 = 250;
+/// Executables of allow-lists are looked at this often.
+const LISTS_MS: i64 = 5_000;
 /// What waits while the first look at everything is made; more is judged before.
 const MOST_HELD: usize = 32_768;
 /// As long as a start is waited for before evidence is judged beside it.
@@ -64,7 +67,11 @@ pub(super) struct Watch {
     /// The start's scan runs since; evidence waits for it.
     pub(super) starting: Option<Timestamp>,
     pub(super) committed: Timestamp,
+    /// The executables that lists name, as they were at that time.
+    pub(super) listed: (Timestamp, Vec<Option<Version>>),
     pub(super) stale: Stale,
+    /// Evidence that the judge could not keep, as told so far.
+    pub(super) overflowed: u64,
     pub(super) looked: Timestamp,
     /// Containers whose file systems are marked, by id, with the process they were reached by.
     pub(super) containers: BTreeMap<String, (u32, ContainerFacts)>,
@@ -119,10 +126,12 @@ impl Watch {
         }
         self.listen(now);
         self.hear(now);
-        if !self.waits_for_start(now) {
-            self.judge(now, false);
+        match self.waits_for_start(now) {
+            true => self.tell_instants(now),
+            false => self.judge(now, false),
         }
         self.look_after_containers(now);
+        self.look_after_lists(now);
         self.commit(now);
         self.tell_stale(now);
         self.out.tick(now);
@@ -159,12 +168,30 @@ impl Watch {
         self.stage.passed(1);
         let changes = Mask::CREATE.with(Mask::RENAME).with(Mask::CLOSE_WRITE).with(Mask::DELETE);
         if evidence.mask.has(changes) && self.is_of_a_list(&evidence) {
-            let policies = self.shared.policies();
-            let mut table = self.gate.table();
-            table.renew(&policies, &HostGround::host());
-            self.gate.put(policies, table);
+            self.renew_lists();
         }
         self.judge.take(evidence, now);
+    }
+
+    fn renew_lists(&self) {
+        let policies = self.shared.policies();
+        let mut table = self.gate.table();
+        table.renew(&policies, &HostGround::host());
+        self.gate.put(policies, table);
+    }
+
+    /// Executables that lists name and no policy watches: what became of them is asked every few seconds.
+    fn look_after_lists(&mut self, now: Timestamp) {
+        if !self.lists || now.millis() - self.listed.0.millis() < LISTS_MS {
+            return;
+        }
+        let stat = |path: &PathBuf| std::fs::metadata(path).ok();
+        let there = self.gate.table().paths().iter().map(|path| stat(path).map(|there| of_version(&there))).collect();
+        let first = self.listed.0 == Timestamp::default();
+        if self.listed.1 != there && !first {
+            self.renew_lists();
+        }
+        self.listed = (now, there);
     }
 
     /// An executable that an allow-list names was replaced.
@@ -385,6 +412,15 @@ impl Watch {
         }
     }
 
+    /// Who opened what is no news of the first look, and nobody waits for it with what was refused.
+    fn tell_instants(&mut self, now: Timestamp) {
+        let mut changes = Vec::new();
+        self.judge.run_instant(now, &self.memory, &mut |change| changes.push(change));
+        for change in changes {
+            self.out.change(&change, now);
+        }
+    }
+
     /// What scans found and nobody else told.
     fn tell_held(&mut self, now: Timestamp, all: bool) {
         let mut changes = Vec::new();
@@ -468,7 +504,12 @@ impl Watch {
         }
     }
 
-    fn count(&self) {
+    fn count(&mut self) {
+        let overflowed = self.judge.counters().overflowed;
+        if overflowed > self.overflowed {
+            self.stage.lost("judge-full", Unit::Events, overflowed - self.overflowed, self.shared.now());
+            self.overflowed = overflowed;
+        }
         let counters = self.collectors.counters();
         self.figures.read.set(counters.read);
         self.figures.excluded.set(counters.excluded);
@@ -538,6 +579,13 @@ impl Watch {
         self.context.end();
         self.shared.source.set(crate::health::State::Off, "stopped");
     }
+}
+
+/// Device, inode, seconds and nanoseconds of its ctime.
+pub(super) type Version = (u64, u64, i64, i64);
+
+fn of_version(there: &std::fs::Metadata) -> Version {
+    (there.dev(), there.ino(), there.ctime(), there.ctime_nsec())
 }
 
 /// Opens the baseline. What was refused is told with the reason.

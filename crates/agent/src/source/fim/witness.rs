@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fim::entry::FileId;
-use fim::evidence::{Collector, Evidence};
+use fim::evidence::{Collector, Evidence, Mask};
 use fim::policy::Policies;
 use schema::{Event, Timestamp, Value, field};
 
@@ -165,13 +165,23 @@ fn gone(event: &Event, at: Timestamp) -> Option<Word> {
 /// The evidence under the name that its inode really has. A name that is not that of the inode any more stays where nothing is
 /// there now (it was removed or renamed since); else it led elsewhere.
 pub(super) fn resolved(evidence: Evidence) -> Option<Evidence> {
-    let path = evidence.path.as_deref().and_then(canonical);
+    let path = evidence.path.as_deref().and_then(canonical).filter(|path| !leads_elsewhere(path, &evidence));
     let old_path = evidence.old_path.as_deref().and_then(canonical);
     let path = path.or_else(|| through_descriptor(&evidence));
     if path.is_none() && old_path.is_none() {
         return None;
     }
     Some(Evidence { path, old_path, ..evidence })
+}
+
+/// Whether another object lies under the name of a file that was only used: the name was one of another root, a container's for
+/// instance. Names that were made or removed are no such; device numbers differ over overlays and subvolumes, so inodes decide.
+fn leads_elsewhere(path: &Path, evidence: &Evidence) -> bool {
+    let names = Mask::CREATE.with(Mask::DELETE).with(Mask::RENAME);
+    let Some(id) = evidence.id.filter(|_| !evidence.mask.has(names)) else { return false };
+    let there = [std::fs::symlink_metadata(path), std::fs::metadata(path)];
+    let mut there = there.into_iter().flatten().peekable();
+    there.peek().is_some() && there.all(|there| there.ino() != id.inode)
 }
 
 /// Folders without symbolic links; the last component as it is, since that is what was named.
