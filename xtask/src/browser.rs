@@ -11,7 +11,7 @@ use crate::workspace::{root, run};
 /// skip, and a failure where `AUDITNG_LIVE=require`.
 pub(crate) fn end_to_end(out: &Path) -> Result<()> {
     let root = root();
-    let require = std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require");
+    let require = testkit::live::required();
     let missing = [("/usr/bin/chromium", "Debian's chromium"), ("ui/dist/index.html", "the built page (make ui)")]
         .into_iter()
         .find(|(path, _)| !root.join(path).exists());

@@ -26,10 +26,12 @@ mod action;
 mod aggregate;
 mod chain;
 mod guard;
+mod outlet;
 mod raw;
 
 pub use action::{Action, BadAction};
 pub use chain::{Chain, Filter, Verdict, problems};
+pub(crate) use outlet::Outlet;
 pub use raw::Raw;
 
 use schema::{Event, Lane, Stream, Value, field};

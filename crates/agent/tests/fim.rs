@@ -30,16 +30,9 @@ mod who;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use testkit::live::Test;
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    if words.next().as_deref() == Some("--role") {
-        role::play(&words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
-        return ExitCode::SUCCESS;
-    }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
     let trials = [
         ("f01_five_thousand_folders_at_once", changes::f01_many_folders as fn()),
         ("f04_a_temporary_renamed_over_is_one_replaced", changes::f04_replaced),
@@ -65,19 +58,6 @@ fn main() -> ExitCode {
         name if name.contains("audit") => audit::missing,
         _ => || None,
     };
-    let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
-    libtest_mimic::run(&arguments, trials.into_iter().map(trial).collect()).exit_code()
-}
-
-fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
-    match stand::missing().or_else(missing) {
-        Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
-            Err(format!("AUDITNG_LIVE=require, but {reason}").into())
-        }
-        Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => {
-            test();
-            Ok(Completion::Completed)
-        }
-    }
+    let test = |(name, test): (&'static str, fn())| Test::new(name, needs(name), test);
+    testkit::live::main(role::play, stand::missing, trials.into_iter().map(test).collect())
 }

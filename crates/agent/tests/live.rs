@@ -41,16 +41,9 @@ mod stand;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use testkit::live::Test;
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    if words.next().as_deref() == Some("--role") {
-        role::play(&words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
-        return ExitCode::SUCCESS;
-    }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
     let trials = [
         ("exec_is_seen_with_everything", seen::exec as fn()),
         ("file_create_open_rename_unlink", seen::files),
@@ -97,22 +90,8 @@ fn main() -> ExitCode {
         name if name.contains("subsystem") => daemon::no_python,
         _ => || None,
     };
-    let trial = |(name, test)| Trial::ignorable_test(name, move || run(needs(name), test));
-    let mut trials: Vec<Trial> = trials.into_iter().map(trial).collect();
-    // Minutes long, so only when asked for: `-- --ignored`.
-    trials.push(trial(("a90_containers_by_the_hundred", container::a90_many)).with_ignored_flag(true));
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
-    match stand::missing().or_else(missing) {
-        Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
-            Err(format!("AUDITNG_LIVE=require, but {reason}").into())
-        }
-        Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => {
-            test();
-            Ok(Completion::Completed)
-        }
-    }
+    let test = |(name, test): (&'static str, fn())| Test::new(name, needs(name), test);
+    let mut tests: Vec<Test> = trials.into_iter().map(test).collect();
+    tests.push(Test { long: true, ..test(("a90_containers_by_the_hundred", container::a90_many)) });
+    testkit::live::main(role::play, stand::missing, tests)
 }

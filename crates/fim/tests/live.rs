@@ -37,101 +37,77 @@ mod watches;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-
-/// A test, and what it needs besides root and fanotify.
-type Test = (&'static str, fn() -> Option<String>, fn());
+use testkit::live::Test;
 
 fn tests() -> Vec<Test> {
     fn nothing() -> Option<String> {
         None
     }
     vec![
-        ("f1_trees_made_at_once_are_told_whole_and_once", nothing, flow::f1_trees_made_at_once),
-        ("f2_a_populated_folder_moved_in", nothing, flow::f2_moved_in),
-        ("f3_a_renamed_parent_and_an_edit_below", nothing, flow::f3_renamed_parent),
-        ("f7_moves_over_the_border_name_both_sides", nothing, flow::f7_over_the_border),
-        ("f8_a_write_through_a_link_outside_names_the_watched_link", nothing, flow::f8_hard_link),
-        ("f9_a_file_made_without_a_name_has_its_real_one", nothing, flow::f9_tmpfile),
-        ("f14_truncate_by_path", nothing, flow::f14_truncate),
-        ("f15_made_and_removed_at_once", nothing, flow::f15_made_and_removed),
-        ("f31_links_and_proc_self_root_give_the_same_path", nothing, flow::f31_same_path),
-        ("f36_hostile_names", nothing, flow::f36_hostile_names),
-        ("f37_a_longer_name_is_another_folder", nothing, flow::f37_longer_name),
-        ("f38_an_excluded_folder_costs_no_open", stand::no_strace, flow::f38_excluded),
-        ("f41_own_writes_are_not_told", nothing, flow::f41_own_writes),
-        ("removed_trees_are_told_whole", nothing, flow::removed_tree),
-        ("opens_of_named_files", nothing, flow::accesses),
-        ("f16_every_event_has_a_who_or_a_reason", nothing, persons::f16_who_or_reason),
-        ("f17_a_pid_used_again_is_not_the_wrong_program", nothing, persons::f17_pid_used_again),
-        ("f18_a_stopped_reader_says_that_it_was_late", nothing, loss::f18_stopped),
-        ("f19_a_capped_queue_says_what_to_scan", nothing, loss::f19_kernel_queue_full),
-        ("f19_our_own_queue_says_what_to_scan", nothing, loss::f19_own_queue_full),
-        ("f20_inotify_at_its_bound_goes_on_and_says_so", nothing, watches::f20_bound),
-        ("inotify_tells_what_fanotify_tells", nothing, watches::same_story),
-        ("f23_refused_and_let_through", nothing, guard::f23_decided),
-        ("f24_openers_go_on_when_the_keeper_is_killed", nothing, guard::f24_killed),
-        ("f24_a_missed_deadline_lets_through_and_says_so", nothing, guard::f24_deadline),
-        ("a_replaced_file_is_held_again", nothing, guard::replaced),
-        ("an_opener_is_held_for_a_short_while", nothing, guard::latency),
-        ("f25_f26_f27_what_a_container_writes_is_told_at_the_merged_path", nothing, mounts::f25_overlay),
-        ("f28_a_tmpfs_in_a_container", nothing, mounts::f28_tmpfs_in_container),
-        ("f29_a_mount_over_a_watched_file", nothing, mounts::f29_mount_over),
-        ("f30_two_bind_mounts_one_story", nothing, mounts::f30_two_mounts),
-        ("f41_a_deleted_overlay_file_makes_no_storm", nothing, mounts::f41_no_storm),
-        ("f42_fuse_is_left_to_scans", stand::no_bindfs, mounts::f42_fuse),
-        ("f46_btrfs_subvolumes", stand::no_btrfs, mounts::f46_btrfs),
-        ("f46_xfs", stand::no_xfs, mounts::f46_xfs),
-        ("f10_a_store_into_a_map_that_is_kept_is_found_by_a_scan", stand::no_python, scan::f10_mapped),
-        ("f11_chattr_is_found_by_a_scan", nothing, scan::f11_chattr),
-        ("f11_file_setattr_is_found_by_a_scan", stand::no_python, scan::f11_file_setattr),
-        ("f12_each_attribute_is_named_by_a_scan", stand::no_attribute_programs, scan::f12_attributes),
-        ("f13_times_put_back_do_not_hide_a_write", nothing, scan::f13_times_put_back),
-        ("f39_nothing_makes_a_scan_hang", nothing, scan::f39_no_hang),
-        ("f42_fuse_is_scanned_and_labelled", stand::no_bindfs, scan::f42_labelled),
-        ("f43_a_raw_write_is_found_by_the_rotating_scan", nothing, scan::f43_raw_write),
-        ("f44_the_first_scan_of_usr_tells_nothing", nothing, scan::f44_first_run),
-        ("f46_xfs_is_scanned_as_ext4", stand::no_xfs, scan::f46_xfs),
-        ("a_new_mount_below_a_root_is_covered", nothing, mounts::new_mount),
-        ("f3_judged_an_edit_below_a_renamed_parent", nothing, judged::f3_renamed_parent),
-        ("f4_judged_a_temporary_renamed_over", nothing, judged::f4_replaced),
-        ("f5_judged_vim_in_both_backup_modes", stand::no_vim, judged::f5_vim),
-        ("f6_judged_exchanged_files", nothing, judged::f6_exchange),
-        ("f7_judged_moves_across_the_border", nothing, judged::f7_border),
-        ("f8_judged_a_write_through_a_link_outside", nothing, judged::f8_hard_link),
-        ("f9_judged_a_file_made_without_a_name", nothing, judged::f9_tmpfile),
-        ("f12_judged_every_attribute", stand::no_attribute_programs, judged::f12_attributes),
-        ("f14_judged_truncate_by_path", nothing, judged::f14_truncate),
-        ("f15_judged_made_and_removed_at_once", nothing, judged::f15_brief),
-        ("f33_judged_another_target", nothing, judged::f33_symlink),
-        ("f34_logs_grow_rotate_and_are_rewritten", stand::no_logrotate, logs::f34_logs),
-        ("f35_a_package_is_upgraded_and_edited", stand::no_dpkg_deb, packages::f35_upgrade),
-        ("f47_judged_a_difference_without_secrets", nothing, judged::f47_contents),
-        ("a_mount_can_be_unmounted_while_it_is_watched", nothing, mounts::unmounted),
+        Test::new("f1_trees_made_at_once_are_told_whole_and_once", nothing, flow::f1_trees_made_at_once),
+        Test::new("f2_a_populated_folder_moved_in", nothing, flow::f2_moved_in),
+        Test::new("f3_a_renamed_parent_and_an_edit_below", nothing, flow::f3_renamed_parent),
+        Test::new("f7_moves_over_the_border_name_both_sides", nothing, flow::f7_over_the_border),
+        Test::new("f8_a_write_through_a_link_outside_names_the_watched_link", nothing, flow::f8_hard_link),
+        Test::new("f9_a_file_made_without_a_name_has_its_real_one", nothing, flow::f9_tmpfile),
+        Test::new("f14_truncate_by_path", nothing, flow::f14_truncate),
+        Test::new("f15_made_and_removed_at_once", nothing, flow::f15_made_and_removed),
+        Test::new("f31_links_and_proc_self_root_give_the_same_path", nothing, flow::f31_same_path),
+        Test::new("f36_hostile_names", nothing, flow::f36_hostile_names),
+        Test::new("f37_a_longer_name_is_another_folder", nothing, flow::f37_longer_name),
+        Test::new("f38_an_excluded_folder_costs_no_open", stand::no_strace, flow::f38_excluded),
+        Test::new("f41_own_writes_are_not_told", nothing, flow::f41_own_writes),
+        Test::new("removed_trees_are_told_whole", nothing, flow::removed_tree),
+        Test::new("opens_of_named_files", nothing, flow::accesses),
+        Test::new("f16_every_event_has_a_who_or_a_reason", nothing, persons::f16_who_or_reason),
+        Test::new("f17_a_pid_used_again_is_not_the_wrong_program", nothing, persons::f17_pid_used_again),
+        Test::new("f18_a_stopped_reader_says_that_it_was_late", nothing, loss::f18_stopped),
+        Test::new("f19_a_capped_queue_says_what_to_scan", nothing, loss::f19_kernel_queue_full),
+        Test::new("f19_our_own_queue_says_what_to_scan", nothing, loss::f19_own_queue_full),
+        Test::new("f20_inotify_at_its_bound_goes_on_and_says_so", nothing, watches::f20_bound),
+        Test::new("inotify_tells_what_fanotify_tells", nothing, watches::same_story),
+        Test::new("f23_refused_and_let_through", nothing, guard::f23_decided),
+        Test::new("f24_openers_go_on_when_the_keeper_is_killed", nothing, guard::f24_killed),
+        Test::new("f24_a_missed_deadline_lets_through_and_says_so", nothing, guard::f24_deadline),
+        Test::new("a_replaced_file_is_held_again", nothing, guard::replaced),
+        Test::new("an_opener_is_held_for_a_short_while", nothing, guard::latency),
+        Test::new("f25_f26_f27_what_a_container_writes_is_told_at_the_merged_path", nothing, mounts::f25_overlay),
+        Test::new("f28_a_tmpfs_in_a_container", nothing, mounts::f28_tmpfs_in_container),
+        Test::new("f29_a_mount_over_a_watched_file", nothing, mounts::f29_mount_over),
+        Test::new("f30_two_bind_mounts_one_story", nothing, mounts::f30_two_mounts),
+        Test::new("f41_a_deleted_overlay_file_makes_no_storm", nothing, mounts::f41_no_storm),
+        Test::new("f42_fuse_is_left_to_scans", stand::no_bindfs, mounts::f42_fuse),
+        Test::new("f46_btrfs_subvolumes", stand::no_btrfs, mounts::f46_btrfs),
+        Test::new("f46_xfs", stand::no_xfs, mounts::f46_xfs),
+        Test::new("f10_a_store_into_a_map_that_is_kept_is_found_by_a_scan", stand::no_python, scan::f10_mapped),
+        Test::new("f11_chattr_is_found_by_a_scan", nothing, scan::f11_chattr),
+        Test::new("f11_file_setattr_is_found_by_a_scan", stand::no_python, scan::f11_file_setattr),
+        Test::new("f12_each_attribute_is_named_by_a_scan", stand::no_attribute_programs, scan::f12_attributes),
+        Test::new("f13_times_put_back_do_not_hide_a_write", nothing, scan::f13_times_put_back),
+        Test::new("f39_nothing_makes_a_scan_hang", nothing, scan::f39_no_hang),
+        Test::new("f42_fuse_is_scanned_and_labelled", stand::no_bindfs, scan::f42_labelled),
+        Test::new("f43_a_raw_write_is_found_by_the_rotating_scan", nothing, scan::f43_raw_write),
+        Test::new("f44_the_first_scan_of_usr_tells_nothing", nothing, scan::f44_first_run),
+        Test::new("f46_xfs_is_scanned_as_ext4", stand::no_xfs, scan::f46_xfs),
+        Test::new("a_new_mount_below_a_root_is_covered", nothing, mounts::new_mount),
+        Test::new("f3_judged_an_edit_below_a_renamed_parent", nothing, judged::f3_renamed_parent),
+        Test::new("f4_judged_a_temporary_renamed_over", nothing, judged::f4_replaced),
+        Test::new("f5_judged_vim_in_both_backup_modes", stand::no_vim, judged::f5_vim),
+        Test::new("f6_judged_exchanged_files", nothing, judged::f6_exchange),
+        Test::new("f7_judged_moves_across_the_border", nothing, judged::f7_border),
+        Test::new("f8_judged_a_write_through_a_link_outside", nothing, judged::f8_hard_link),
+        Test::new("f9_judged_a_file_made_without_a_name", nothing, judged::f9_tmpfile),
+        Test::new("f12_judged_every_attribute", stand::no_attribute_programs, judged::f12_attributes),
+        Test::new("f14_judged_truncate_by_path", nothing, judged::f14_truncate),
+        Test::new("f15_judged_made_and_removed_at_once", nothing, judged::f15_brief),
+        Test::new("f33_judged_another_target", nothing, judged::f33_symlink),
+        Test::new("f34_logs_grow_rotate_and_are_rewritten", stand::no_logrotate, logs::f34_logs),
+        Test::new("f35_a_package_is_upgraded_and_edited", stand::no_dpkg_deb, packages::f35_upgrade),
+        Test::new("f47_judged_a_difference_without_secrets", nothing, judged::f47_contents),
+        Test::new("a_mount_can_be_unmounted_while_it_is_watched", nothing, mounts::unmounted),
     ]
 }
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    if words.next().as_deref() == Some("--role") {
-        role::play(&words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
-        return ExitCode::SUCCESS;
-    }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let trial = |(name, needs, test): Test| Trial::ignorable_test(name, move || run(needs, test));
-    libtest_mimic::run(&arguments, tests().into_iter().map(trial).collect()).exit_code()
-}
-
-fn run(missing: fn() -> Option<String>, test: fn()) -> Result<Completion, Failed> {
-    match stand::missing().or_else(missing) {
-        Some(reason) if std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require") => {
-            Err(format!("AUDITNG_LIVE=require, but {reason}").into())
-        }
-        Some(reason) => Ok(Completion::ignored_with(reason)),
-        None => {
-            test();
-            Ok(Completion::Completed)
-        }
-    }
+    testkit::live::main(role::play, stand::missing, tests())
 }

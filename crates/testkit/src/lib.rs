@@ -2,6 +2,7 @@
 
 pub mod fim;
 pub mod generate;
+pub mod live;
 pub mod random;
 mod recording;
 mod wait;

@@ -47,7 +47,7 @@ use schema::Timestamp;
 
 use crate::clock::Clock;
 use crate::enrich::Context;
-use crate::filter::{Chain, Filter};
+use crate::filter::{Chain, Filter, Outlet};
 use crate::health::{Health, State};
 use crate::intake::{Running, Sink, Source, Stop};
 
@@ -144,7 +144,9 @@ impl Fim {
         let lists = policies.all().iter().any(|policy| policy.restricted() || !policy.rotation.is_empty());
         let aids = aids::aids(&self.context, clock.clone(), &gate, boxes, texts);
         let judge = Judge::new(policies, limits(&shared.config)).with(aids);
-        let out = Out::new(self.context.clone(), filters, sink, health, Arc::clone(&stop));
+        let stopping = Arc::clone(&stop);
+        let outlet = Outlet::new(filters, sink, health, move || stopping.is_set());
+        let out = Out::new(self.context.clone(), outlet, health);
         let who = out.shares();
         let watch = Watch {
             shared: Arc::clone(&shared),

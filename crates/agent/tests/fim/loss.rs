@@ -1,10 +1,14 @@
 //! When events do not come.
 
+use std::time::{Duration, Instant};
+
 use crate::role::Agent;
 use crate::stand::{Stand, role, sh};
 
 /// Files of the storm.
 const FILES: usize = 20_000;
+/// A reader that was stopped for so long has to say that it is late (it does after two seconds).
+const STOPPED: Duration = Duration::from_secs(3);
 
 fn storm(stand: &Stand) {
     let status = role(&["many-files", &stand.tree().to_string_lossy(), &FILES.to_string()]).status().unwrap();
@@ -18,7 +22,10 @@ pub(crate) fn f18_stopped() {
     let mut agent = Agent::of(child);
     agent.until("fim-scan");
     sh(&format!("kill -STOP {}", agent.pid()));
-    storm(&stand);
+    let since = Instant::now();
+    while since.elapsed() < STOPPED {
+        storm(&stand);
+    }
     sh(&format!("kill -CONT {}", agent.pid()));
     // The reader came late, which is said; every file is told.
     let said = agent.until_files(FILES);

@@ -92,7 +92,7 @@ const CALLS: usize = 20_000;
 
 /// The kernel refuses: its queue holds few records, ours many.
 pub(crate) fn kernel_queue_full() {
-    let (seen, done) = run(Config { backlog_limit: 64, queue_bytes: Bytes(256 << 20), ..Config::default() });
+    let (seen, done) = run(Config { backlog_limit: 16, queue_bytes: Bytes(256 << 20), ..Config::default() });
     assert!(seen.lost("kernel-lost") > 0, "nothing was lost: the test proves nothing");
     assert_eq!((seen.lost("queue-full"), seen.lost("serial-gap"), seen.headless), (0, 0, 0), "{seen:?}");
     let refused = seen.lost("kernel-lost") - seen.missing_records();

@@ -25,7 +25,7 @@ impl Oracle {
         match Self::try_build() {
             Ok(oracle) => Some(oracle),
             Err(reason) => {
-                let required = std::env::var("AUDITNG_LIVE").is_ok_and(|live| live == "require");
+                let required = testkit::live::required();
                 assert!(!required, "AUDITNG_LIVE=require, but {reason}");
                 // Past the capture of output: a skip must be seen.
                 writeln!(std::io::stderr(), "skipped: {reason}").expect("standard error is open");

@@ -420,6 +420,12 @@ fn f32_a_folder_that_becomes_a_link_again_and_again_leads_nowhere() {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    if folder.is_symlink() {
+        // It ended as the link: what is below is found once it is the folder again.
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&link, &folder).unwrap();
+    }
+    tree.scan_as(ScanKind::Meta);
     assert!(!real.exists());
     assert!(tree.seen.entries.keys().all(|path| !path.ends_with("secret")));
     assert!(tree.seen.entries.keys().any(|path| path.ends_with("inside")), "it did look");

@@ -22,15 +22,13 @@ use super::handover::Handover;
 use super::queue::{Batch, Item, Taken};
 use super::shared::Shared;
 use crate::enrich::{Context, user::Users};
-use crate::filter::{self, Chain, Verdict};
+use crate::filter::{Chain, Outlet};
 use crate::health::{Counters, Figure, Health};
-use crate::intake::{Refused, Sink};
+use crate::intake::Sink;
 use crate::source::fim::Witness;
 
 /// A silent stream is looked at this often, so that its last event leaves in time.
 const TICK: Duration = Duration::from_millis(100);
-/// How long the sink may take before the stop flag is looked at.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) struct Parser {
     shared: Arc<Shared>,
@@ -53,13 +51,9 @@ pub(super) struct Parser {
 struct Out {
     shared: Arc<Shared>,
     context: Context,
-    filters: Chain,
-    /// Records are in the events for the filters' sake only.
-    strip_original: bool,
-    sink: Arc<dyn Sink>,
+    outlet: Outlet,
     /// Is shown every event of files.
     witness: Option<Arc<Witness>>,
-    counters: Arc<Counters>,
     origin: Origin,
     now: Timestamp,
 }
@@ -78,14 +72,14 @@ impl Parser {
         let original = keep || filters.needs_original();
         let normalize = normalize::Options { original, provider: Origin::Unicast.name() };
         let options = Options { limits: shared.config.reassemble.limits(), normalize };
+        let hurried = Arc::clone(&shared);
+        let outlet = Outlet::new(filters, sink, health, move || hurried.in_a_hurry());
+        let stripped = (original && !keep).then_some(field::EVENT_ORIGINAL);
         let out = Out {
             shared: Arc::clone(&shared),
             context,
-            filters,
-            strip_original: original && !keep,
-            sink,
+            outlet: outlet.without(stripped),
             witness: None,
-            counters: health.stage("filter"),
             origin: Origin::Unicast,
             now: Timestamp::default(),
         };
@@ -145,7 +139,7 @@ impl Parser {
             Some(handover) => handover.leave(&mut self.pipeline),
             None => self.pipeline.finish(&self.users, &mut |event| self.out.deliver(event)),
         }
-        self.out.finish();
+        self.out.outlet.finish();
         self.account();
         self.out.context.end();
     }
@@ -261,7 +255,6 @@ impl Figures {
 
 impl Out {
     fn deliver(&mut self, event: &mut Event) {
-        self.counters.taken(1);
         if self.origin == Origin::Multicast {
             event.remove(field::EVENT_PROVIDER);
             event.push_str(field::EVENT_PROVIDER, Origin::Multicast.name());
@@ -270,58 +263,15 @@ impl Out {
             self.shared.dropped.store(true, Ordering::Relaxed);
         }
         self.context.apply(event);
-        let mut early = Vec::new();
-        let verdict = self.filters.judge(event, self.now, &mut |event| early.push(event));
-        match verdict {
-            Verdict::Pass => self.hand_over(event),
-            Verdict::Filtered => self.counters.filtered(1),
-            Verdict::RateLimited => {
-                self.counters.lost("rate-limit", Unit::Events, 1, event.time().unwrap_or(self.now));
-            }
-        }
-        self.add(early);
+        self.outlet.deliver(event, self.now);
     }
 
     /// What was learnt late leaves as events of their own; so do events that stand for many.
     fn tick(&mut self, now: Timestamp) {
         let mut late = Vec::new();
         self.context.tick(now, &mut |event| late.push(event));
-        self.filters.tick(now, &mut |event| late.push(event));
-        self.add(late);
-    }
-
-    fn finish(&mut self) {
-        let mut held = Vec::new();
-        self.filters.finish(&mut |event| held.push(event));
-        self.add(held);
-    }
-
-    /// Events that no record brought.
-    fn add(&mut self, mut events: Vec<Event>) {
-        for event in &mut events {
-            self.counters.taken(1);
-            self.hand_over(event);
-        }
-    }
-
-    fn hand_over(&mut self, event: &mut Event) {
-        if self.strip_original {
-            event.remove(field::EVENT_ORIGINAL);
-        }
-        let lane = filter::lane(event);
-        let refused = loop {
-            match self.sink.put(event, lane, PATIENCE) {
-                Ok(()) => return self.counters.passed(1),
-                Err(Refused::Full) if !self.shared.in_a_hurry() => {}
-                Err(refused) => break refused,
-            }
-        };
-        let reason = match refused {
-            Refused::Full => "full",
-            Refused::TooLarge { .. } => "too-large",
-            Refused::Closed => "closed",
-        };
-        self.counters.lost(reason, Unit::Events, 1, event.time().unwrap_or_default());
+        self.outlet.add(late);
+        self.outlet.tick(now);
     }
 }
 

@@ -1,35 +1,27 @@
 //! The way of a finished event to the sink: context, filters, lane.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fim::{Change, Who};
-use schema::loss::Unit;
 use schema::{Event, Timestamp, field};
 
 use super::event;
 use crate::enrich::{Context, user::Users};
-use crate::filter::{self, Chain, Verdict};
-use crate::health::{Counters, Figure, Health};
-use crate::intake::{Refused, Sink, Stop};
+use crate::filter::Outlet;
+use crate::health::{Figure, Health};
 
 /// How late who tells of a process may be: events wait in the kernel's queue until they are read.
 pub(super) const LATE_MS: i64 = 2_000;
-/// How long the sink may take before it is looked whether we are to stop.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) struct Out {
     context: Context,
     users: Users,
-    filters: Chain,
-    sink: Arc<dyn Sink>,
-    counters: Arc<Counters>,
-    stop: Arc<Stop>,
+    outlet: Outlet,
     confidence: [Arc<Figure>; 5],
 }
 
 impl Out {
-    pub(super) fn new(context: Context, filters: Chain, sink: Arc<dyn Sink>, health: &Health, stop: Arc<Stop>) -> Self {
+    pub(super) fn new(context: Context, outlet: Outlet, health: &Health) -> Self {
         use fim::who::Confidence::{Ambiguous, Certain, Merged, Strong, Unknown};
         let share = |confidence: fim::who::Confidence| {
             health.figure(format!("auditng_fim_events_total{{who=\"{}\"}}", confidence.name()))
@@ -37,10 +29,7 @@ impl Out {
         Self {
             context,
             users: Users::of_host(),
-            filters,
-            sink,
-            counters: health.stage("filter"),
-            stop,
+            outlet,
             confidence: [Unknown, Ambiguous, Merged, Strong, Certain].map(share),
         }
     }
@@ -78,20 +67,7 @@ impl Out {
         if known && who.reason.is_none() && event.get(field::PROCESS_EXECUTABLE).is_none() {
             event.push_str(field::AUDITNG_FIM_WHO_REASON, fim::who::Reason::ReaderLate.name());
         }
-        self.deliver(event, now);
-    }
-
-    fn deliver(&mut self, event: &mut Event, now: Timestamp) {
-        self.counters.taken(1);
-        let mut early = Vec::new();
-        match self.filters.judge(event, now, &mut |event| early.push(event)) {
-            Verdict::Pass => self.hand_over(event),
-            Verdict::Filtered => self.counters.filtered(1),
-            Verdict::RateLimited => {
-                self.counters.lost("rate-limit", Unit::Events, 1, event.time().unwrap_or(now));
-            }
-        }
-        self.add(early);
+        self.outlet.deliver(event, now);
     }
 
     /// What is due by now; to be called a few times a second.
@@ -99,37 +75,11 @@ impl Out {
         self.users.refresh(now);
         let mut late = Vec::new();
         self.context.tick(now, &mut |event| late.push(event));
-        self.filters.tick(now, &mut |event| late.push(event));
-        self.add(late);
+        self.outlet.add(late);
+        self.outlet.tick(now);
     }
 
     pub(super) fn finish(&mut self) {
-        let mut held = Vec::new();
-        self.filters.finish(&mut |event| held.push(event));
-        self.add(held);
-    }
-
-    fn add(&mut self, mut events: Vec<Event>) {
-        for event in &mut events {
-            self.counters.taken(1);
-            self.hand_over(event);
-        }
-    }
-
-    fn hand_over(&mut self, event: &mut Event) {
-        let lane = filter::lane(event);
-        let refused = loop {
-            match self.sink.put(event, lane, PATIENCE) {
-                Ok(()) => return self.counters.passed(1),
-                Err(Refused::Full) if !self.stop.is_set() => {}
-                Err(refused) => break refused,
-            }
-        };
-        let reason = match refused {
-            Refused::Full => "full",
-            Refused::TooLarge { .. } => "too-large",
-            Refused::Closed => "closed",
-        };
-        self.counters.lost(reason, Unit::Events, 1, event.time().unwrap_or_default());
+        self.outlet.finish();
     }
 }
