@@ -14,7 +14,7 @@ use schema::Timestamp;
 use super::Limits;
 use crate::change::Inside;
 use crate::entry::FileId;
-use crate::evidence::{Backing, Collector, Evidence, Mask};
+use crate::evidence::{Backing, Collector, Evidence, Layered, Mask};
 use crate::who::Who;
 
 /// Names in one case at most: what would join beyond is judged by itself.
@@ -375,7 +375,14 @@ impl Place {
         }
         if side == Side::New {
             self.inside = evidence.inside.clone().or_else(|| self.inside.take());
-            self.backing = evidence.backing.clone().or_else(|| self.backing.take());
+            // Where the name came from is said when it was made; what comes after says nothing of that.
+            let news = |backing: &&Backing| {
+                backing.what != Layered::Same || evidence.mask.has(Mask::CREATE.with(Mask::RENAME))
+            };
+            self.backing = match &self.backing {
+                Some(known) => Some(evidence.backing.as_ref().filter(news).unwrap_or(known).clone()),
+                None => evidence.backing.clone(),
+            };
         }
         self.part(Part { at: evidence.at, who: evidence.who.clone(), mask, collector: evidence.collector });
     }
