@@ -4,7 +4,7 @@
 //! the [`Format`]s; [`Evidence`] adds what an assessor asks for, with a verdict for each requirement. Values in, text out: no
 //! files, no clock, no network.
 //!
-//! Names come from hosts and are hostile. Everything that is printed goes through [`visible`]; CSV cells start no formula and
+//! Names come from hosts and are hostile. Everything that is printed goes through [`visible()`]; CSV cells start no formula and
 //! HTML has no markup but our own.
 //!
 //! Bounds: [`MOST_LISTED`] deviations are listed for one host, the severest first; all are counted.
